@@ -1,0 +1,1 @@
+"""The site's machinery: Markdown extensions, the reading of pages, the evidence, the pytest plugin."""

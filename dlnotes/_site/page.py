@@ -1,0 +1,57 @@
+"""What all extensions share: which page is being converted, and how a page error is told.
+
+Everything runs from the project's root: paths are relative to the current folder.
+"""
+
+import html
+import os
+from pathlib import Path
+
+from markdown.preprocessors import Preprocessor
+from mkdocs.exceptions import BuildError
+from pymdownx.superfences import SuperFencesException
+
+
+class PageError(BuildError, SuperFencesException):
+    """An error of a page, with file, line and id. mkdocs prints it without a traceback; superfences lets it through."""
+
+
+def serving() -> bool:
+    """Under `make serve` an error is a red box on the page: mkdocs stops answering when a build raises."""
+    return os.environ.get("DLNOTES_SITE") == "serve"
+
+
+class _Remember(Preprocessor):
+    def run(self, lines):
+        self.md.dlnotes_source = "\n".join(lines)
+        return lines
+
+
+def attach(md) -> None:
+    """Have `md` remember the text of the page it converts. Each extension calls it; only the first call counts."""
+    if "dlnotes-page" not in md.preprocessors:
+        md.preprocessors.register(_Remember(md), "dlnotes-page", 1000)
+
+
+def current(md) -> Path | None:
+    """The file of the page being converted, found by its text: a Markdown extension is not told its file."""
+    source = getattr(md, "dlnotes_source", "").strip()
+    for path in sorted(Path("docs").rglob("*.md")):
+        if source and path.read_text(encoding="utf-8").strip().endswith(source):  # endswith: front matter stands before
+            return path
+    return None
+
+
+def problem(md, message: str, *, find: str, ident: str) -> str:
+    """Raise a PageError, or give a red box (HTML) while serving.
+
+    find: a text of the page, to tell the line; ident: the id or the name the error is about.
+    """
+    path = current(md)
+    text = path.read_text(encoding="utf-8") if path else getattr(md, "dlnotes_source", "")
+    at = text.find(find)
+    line = text.count("\n", 0, at) + 1 if at >= 0 else 1
+    message = f"{path or 'page'}:{line}: {ident}: {message}"
+    if not serving():
+        raise PageError(message)
+    return f'<pre class="dl-error" role="alert">{html.escape(message)}</pre>'

@@ -1,0 +1,288 @@
+"""The reading of pages and of test files, as text: what each says, and where they disagree.
+
+Nothing is imported or run here. Pages and tests meet in `disagreements`, which the build and the tests both ask.
+"""
+
+import ast
+import functools
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dlnotes.check import Line, Malformed, comments, read_steps, split_sign
+
+KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+def squeeze(tex: str) -> str:
+    """TeX without its spaces: how page and test are compared."""
+    return re.sub(r"\s+", "", tex)
+
+
+# --- pages ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Block:
+    """A claim or a derivation as a page shows it. `tex`: its display formulas, or the lines of the derivation."""
+
+    path: Path
+    line: int
+    id: str
+    title: str
+    tex: tuple[str, ...]
+
+
+@dataclass
+class Page:
+    path: Path
+    title: str = ""
+    claims: list[Block] = field(default_factory=list)
+    steps: list[Block] = field(default_factory=list)
+    questions: dict[str, int] = field(default_factory=dict)  # id -> line
+
+    @property
+    def url(self) -> str:
+        """Its address from the top of the site, as mkdocs gives it."""
+        stem = self.path.relative_to("docs").with_suffix("")
+        return "" if str(stem) == "index" else f"{stem.as_posix()}/"
+
+
+_FENCE = re.compile(r"^(\s*)(`{3,}|~{3,})(.*)$")
+_STEPS = re.compile(r"\{\s*\.steps\s+#(\S+?)\s*\}")
+
+
+def read_page(path: Path) -> Page:
+    page = Page(path)
+    rows = path.read_text(encoding="utf-8").splitlines()
+    fence = None  # (closing fence, id or None, first line)
+    body: list[str] = []
+    opened: tuple[int, str, str] | None = None  # an open claim: line, id, title
+    for number, row in enumerate(rows, 1):
+        if fence:
+            if row.strip() == fence[0]:
+                if fence[1] is not None:
+                    page.steps.append(Block(path, fence[2], fence[1], "", tuple(step_lines("\n".join(body)))))
+                fence, body = None, []
+            else:
+                body.append(row)
+            continue
+        if match := _FENCE.match(row):
+            steps = _STEPS.search(match[3])
+            # Text of an open claim is dropped: its formulas are gathered from `rows` when it closes.
+            fence, body = (match[2], steps[1] if steps else None, number), []
+        elif not page.title and row.startswith("# "):
+            page.title = row[2:].strip()
+        elif match := re.match(r"^/{3,}\s*claim\s*\|\s*(.*)$", row):
+            option = rows[number].strip() if number < len(rows) else ""
+            opened = (number, option.removeprefix("id:").strip() if option.startswith("id:") else "", match[1].strip())
+        elif match := re.match(r"^/{3,}\s*question\s*\|\s*(.*)$", row):
+            page.questions.update({ident.strip(): number for ident in match[1].split(",")})
+        elif opened and re.match(r"^/{3,}\s*$", row):
+            formulas = re.findall(r"\$\$(.+?)\$\$", "\n".join(rows[opened[0] : number]), re.S)
+            page.claims.append(Block(path, *opened, tuple(strip_label(tex) for tex in formulas)))
+            opened = None
+    return page
+
+
+def strip_label(tex: str) -> str:
+    """A formula without its label, which belongs to the page."""
+    return re.sub(r"\\label\{[^}]*\}", "", tex).strip()
+
+
+def step_lines(source: str) -> list[str]:
+    """The lines of a derivation; an indented row goes on with the line above."""
+    lines: list[str] = []
+    for row in source.splitlines():
+        if row.strip() and lines and row[0].isspace():
+            lines[-1] += " " + row.strip()
+        elif row.strip():
+            lines.append(row.strip())
+    return lines
+
+
+# --- test files -----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Tests:
+    """What a test file registers. Function names are in the order of the file."""
+
+    path: Path
+    witnesses: dict[str, list[str]] = field(default_factory=dict)  # claim id -> function names
+    slips: dict[str, list[str]] = field(default_factory=dict)
+    steps: dict[str, tuple[str, list[Line]]] = field(default_factory=dict)  # id -> function name, lines
+    lines: dict[str, int] = field(default_factory=dict)  # function name -> line
+    tex: dict[str, set[str]] = field(default_factory=dict)  # function name -> squeezed $$ formulas $$ in its comments
+    answers: dict[str, str] = field(default_factory=dict)  # witness name -> name of the answer under test
+    faults: list[tuple[int, str, str]] = field(default_factory=list)  # line, id or name, message
+
+    @property
+    def ids(self) -> dict[str, int]:
+        """Each id the file registers, with the line of its first function."""
+        names = {ident: found[0] for ident, found in [*self.slips.items(), *self.witnesses.items()]}
+        names |= {ident: name for ident, (name, _) in self.steps.items()}
+        return {ident: self.lines[name] for ident, name in names.items()}
+
+
+def read_tests(path: Path) -> Tests:
+    tests = Tests(path)
+    source = path.read_text(encoding="utf-8")
+    tree = ast.parse(source, str(path))
+    remarks = comments(source)
+    for node in ast.walk(tree):
+        imported = {a.name for a in node.names} if isinstance(node, ast.Import) else set()
+        imported |= {node.module} if isinstance(node, ast.ImportFrom) else set()
+        for name in imported & {"pytest", "unittest"}:
+            tests.faults.append((node.lineno, name, "a file of claims imports dlnotes.check, not a test runner"))
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef):
+            continue
+        if node.name in tests.lines:
+            first = tests.lines[node.name]
+            tests.faults.append((node.lineno, node.name, f"defined twice, first at line {first}: only one would run"))
+        tests.lines[node.name] = node.lineno
+        text = " ".join(remarks.get(k, "\n") for k in range(node.lineno, node.end_lineno + 1))
+        tests.tex[node.name] = {squeeze(formula) for formula in re.findall(r"\$\$(.+?)\$\$", text, re.S)}
+        if isinstance(node, ast.FunctionDef):
+            _read_decorators(tests, node, source)
+    return tests
+
+
+def _read_decorators(tests: Tests, node: ast.FunctionDef, source: str) -> None:
+    for call in node.decorator_list:
+        name = call.func.id if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else None
+        if name not in ("claim", "slip", "steps"):
+            tests.faults.append((node.lineno, node.name, "only claim, slip and steps decorate here: nothing is skipped"))
+            continue
+        if not (call.args and isinstance(call.args[0], ast.Constant) and isinstance(call.args[0].value, str)):
+            tests.faults.append((node.lineno, node.name, f"the id of {name} is written out, as a string"))
+            continue
+        ident = call.args[0].value
+        if name == "steps":
+            try:
+                lines = read_steps(ast.get_source_segment(source, node))
+            except Malformed as error:
+                tests.faults.append((node.lineno, ident, str(error)))
+                continue
+            if ident in tests.steps:
+                tests.faults.append((node.lineno, ident, "two derivations with one id"))
+            tests.steps[ident] = (node.name, lines)
+            continue
+        {"claim": tests.witnesses, "slip": tests.slips}[name].setdefault(ident, []).append(node.name)
+        if name == "claim" and node.args.defaults and isinstance(node.args.defaults[-1], ast.Name):
+            tests.answers[node.name] = node.args.defaults[-1].id
+
+
+# --- the two together -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Book:
+    pages: tuple[Page, ...]
+    tests: tuple[Tests, ...]
+
+    def page_of(self, ident: str) -> Page | None:
+        """The page that shows a claim or a derivation."""
+        return next((p for p in self.pages for b in (*p.claims, *p.steps) if b.id == ident), None)
+
+    def tests_of(self, ident: str) -> Tests | None:
+        """The test file that registers an id."""
+        return next((t for t in self.tests if ident in t.ids), None)
+
+    def answered(self) -> dict[str, Page]:
+        """Question id -> the page that answers it."""
+        return {ident: page for page in self.pages for ident in page.questions}
+
+
+def book() -> Book:
+    """Pages and test files as they are now, read once per state of the files."""
+    pages = sorted(Path("docs").rglob("*.md"))
+    tests = sorted(Path("tests").glob("test_*.py"))
+    state = tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in (*pages, *tests))
+    return _read(str(Path.cwd()), state, len(pages))
+
+
+@functools.lru_cache(maxsize=2)
+def _read(folder: str, state: tuple, pages: int) -> Book:
+    paths = [path for path, _, _ in state]
+    return Book(tuple(map(read_page, paths[:pages])), tuple(map(read_tests, paths[pages:])))
+
+
+@dataclass(frozen=True)
+class Fault:
+    path: Path
+    line: int
+    id: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.id}: {self.message}"
+
+
+def disagreements(of: Book) -> list[Fault]:
+    """Every way in which pages and tests do not fit together."""
+    faults = [Fault(t.path, *fault) for t in of.tests for fault in t.faults]
+    shown = [block for page in of.pages for block in (*page.claims, *page.steps)]
+    known = {block.id for block in shown}
+    tested = Counter(ident for tests in of.tests for ident in tests.ids)
+    for ident, times in Counter(block.id for block in shown).items():
+        for block in [b for b in shown if b.id == ident][1:] if times > 1 else []:
+            faults.append(Fault(block.path, block.line, ident, "this id stands twice on the pages"))
+    for page in of.pages:
+        for block in page.claims:
+            if not KEBAB.fullmatch(block.id):
+                faults.append(Fault(page.path, block.line, block.id or block.title, "a claim needs an id in kebab-case"))
+            elif not any(block.id in tests.witnesses for tests in of.tests):
+                faults.append(Fault(page.path, block.line, block.id, "a claim without a test"))
+        for block in page.steps:
+            if not any(block.id in tests.steps for tests in of.tests):
+                faults.append(Fault(page.path, block.line, block.id, "a derivation without a test"))
+    for tests in of.tests:
+        for ident, line in tests.ids.items():
+            if tested[ident] > 1:
+                faults.append(Fault(tests.path, line, ident, "this id is tested in two files"))
+            if ident not in known:
+                faults.append(Fault(tests.path, line, ident, "a test without a claim on a page"))
+            elif ident in tests.slips and ident not in tests.witnesses:
+                faults.append(Fault(tests.path, line, ident, "a slip without a witness"))
+        faults += _formulas(of, tests)
+    return faults
+
+
+def _formulas(of: Book, tests: Tests) -> list[Fault]:
+    """Where the TeX of a page is not the TeX of its test."""
+    faults = []
+    claims = {block.id: block for page in of.pages for block in page.claims}
+    steps = {block.id: block for page in of.pages for block in page.steps}
+    for ident, names in tests.witnesses.items():
+        block = claims.get(ident)
+        if block is None:
+            continue
+        checked = set().union(*(tests.tex.get(n, set()) for w in names for n in (w, tests.answers.get(w, w))))
+        for tex in block.tex:
+            if squeeze(tex) not in checked:
+                why = f"the formula {tex} does not stand as a $$ comment $$ in its test ({', '.join(names)})"
+                faults.append(Fault(block.path, block.line, ident, why))
+    displayed = {squeeze(tex) for block in claims.values() for tex in block.tex}
+    for name, formulas in tests.tex.items():
+        for tex in sorted(formulas - displayed):
+            faults.append(Fault(tests.path, tests.lines[name], name, f"no claim displays the formula {tex}"))
+    for ident, (_, lines) in tests.steps.items():
+        if ident in steps:
+            faults += _lines(steps[ident], lines, tests)
+    return faults
+
+
+def _lines(block: Block, lines: list[Line], tests: Tests) -> list[Fault]:
+    page = [split_sign(row) for row in block.tex]
+    name = tests.steps[block.id][0]
+    if len(page) != len(lines):
+        why = f"{len(page)} lines here, {len(lines)} in {tests.path}::{name}"
+        return [Fault(block.path, block.line, block.id, why)]
+    return [
+        Fault(block.path, block.line + k + 1, block.id, f"line {k + 1} is not the TeX of {tests.path}::{name}: {line.tex}")
+        for k, ((sign, tex), line) in enumerate(zip(page, lines, strict=True))
+        if (sign, squeeze(tex)) != (line.sign, squeeze(line.tex))
+    ]
