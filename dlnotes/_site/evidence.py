@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from dlnotes._site import pages
+from dlnotes._site import page, pages
 
 SCHEMA = 1
 FOLDER = Path("build/evidence")
@@ -96,7 +96,7 @@ def load(test: Path) -> dict | None:
 def record(block: pages.Block, kind: str) -> Record | None:
     """The evidence for a claim or a derivation as the page shows it: None if it was not run on this code and this TeX."""
     tests = pages.book().tests_of(block.id)
-    document = load(tests.path) if tests else None
+    document = _current(tests.path) if tests else None
     entry = document and document[kind].get(block.id)
     if not entry:
         return None
@@ -107,6 +107,21 @@ def record(block: pages.Block, kind: str) -> Record | None:
     if (shown != checked) if kind == "steps" else not set(shown) <= set(checked):
         return None
     return Record(entry, document["run"])
+
+
+def _current(test: Path) -> dict | None:
+    """`load`; while serving, a test file whose evidence is stale is run first, once for each state of the code."""
+    document = load(test)
+    if document is None and page.serving():
+        state = str(inputs(test))
+        if _tried.get(test) != state:
+            _tried[test] = state
+            refresh([test])
+            document = load(test)
+    return document
+
+
+_tried: dict[Path, str] = {}
 
 
 def refresh(tests: list[Path]) -> None:

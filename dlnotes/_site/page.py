@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from markdown.preprocessors import Preprocessor
+from markdown.treeprocessors import Treeprocessor
 from mkdocs.exceptions import BuildError
 from pymdownx.superfences import SuperFencesException
 
@@ -27,10 +28,23 @@ class _Remember(Preprocessor):
         return lines
 
 
+class _Unread(Treeprocessor):
+    """A block that pymdownx does not understand is left as a paragraph that begins with slashes: say so."""
+
+    def run(self, root):
+        for paragraph in root.iter("p"):
+            first = (paragraph.text or "").partition("\n")[0].strip()
+            if first.startswith("///"):
+                message = "not a block of this site, or an option or argument that it does not take"
+                box = problem(self.md, message, find=first, ident=first.strip("/ ") or "///")
+                paragraph.text = self.md.htmlStash.store(box)
+
+
 def attach(md) -> None:
     """Have `md` remember the text of the page it converts. Each extension calls it; only the first call counts."""
     if "dlnotes-page" not in md.preprocessors:
         md.preprocessors.register(_Remember(md), "dlnotes-page", 1000)
+        md.treeprocessors.register(_Unread(md), "dlnotes-unread", 25)  # before inline (20)
 
 
 def current(md) -> Path | None:
@@ -42,8 +56,15 @@ def current(md) -> Path | None:
     return None
 
 
+def tell(message: str) -> str:
+    """Raise a PageError, or give a red box (HTML) while serving."""
+    if not serving():
+        raise PageError(message)
+    return f'<pre class="dl-error" role="alert">{html.escape(message)}</pre>'
+
+
 def problem(md, message: str, *, find: str, ident: str) -> str:
-    """Raise a PageError, or give a red box (HTML) while serving.
+    """Tell an error of the page being converted.
 
     find: a text of the page, to tell the line; ident: the id or the name the error is about.
     """
@@ -51,7 +72,4 @@ def problem(md, message: str, *, find: str, ident: str) -> str:
     text = path.read_text(encoding="utf-8") if path else getattr(md, "dlnotes_source", "")
     at = text.find(find)
     line = text.count("\n", 0, at) + 1 if at >= 0 else 1
-    message = f"{path or 'page'}:{line}: {ident}: {message}"
-    if not serving():
-        raise PageError(message)
-    return f'<pre class="dl-error" role="alert">{html.escape(message)}</pre>'
+    return tell(f"{path or 'page'}:{line}: {ident}: {message}")

@@ -1,0 +1,127 @@
+"""Questions of the sheets: the mark around an answer, the table of all of them, and the map of chapters.
+
+    /// question | devoir-bn-rnn.I.2, td5-2019.II.2
+    the answer
+    ///
+"""
+
+import csv
+import functools
+import html
+from itertools import groupby
+from pathlib import Path
+from xml.etree import ElementTree
+
+from pymdownx.blocks import BlocksExtension
+from pymdownx.blocks.block import Block
+
+from dlnotes._site import page, pages
+
+
+@functools.cache
+def table(path: Path) -> tuple[dict, ...]:
+    """The rows of a tab-separated file with a header."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return tuple(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def questions() -> tuple[dict, ...]:
+    """question, chapter, asks: in the order of the sheets."""
+    return table(Path("docs/questions.tsv"))
+
+
+def link(md, target: pages.Page, anchor: str = "") -> str:
+    """The address of a page, from the page being converted."""
+    here = page.current(md)
+    depth = next((p.url.count("/") for p in pages.book().pages if p.path == here), 0)
+    return "../" * depth + target.url + (f"#{anchor}" if anchor else "")
+
+
+class Question(Block):
+    NAME = "question"
+    ARGUMENT = True
+
+    def on_create(self, parent):
+        section = ElementTree.SubElement(parent, "section", {"class": "dl-question"})
+        label = ElementTree.SubElement(section, "p", {"class": "dl-answers"})
+        label.text = "Answers "
+        known, answered = {row["question"] for row in questions()}, pages.book().answered()
+        for ident in (part.strip() for part in self.argument.split(",")):
+            why = None
+            if ident not in known:
+                why = "no such question in docs/questions.tsv"
+            elif answered.get(ident) and answered[ident].path != page.current(self.md):
+                why = f"answered on {answered[ident].path} too"
+            if why:
+                box = page.problem(self.md, why, find=f"question | {self.argument}", ident=ident)
+                ElementTree.SubElement(section, "div").text = self.md.htmlStash.store(box)
+            ElementTree.SubElement(label, "code", {"id": ident}).text = ident
+        return section
+
+
+class Questions(Block):
+    """The table of every question, sheet by sheet."""
+
+    NAME = "questions"
+
+    def on_create(self, parent):
+        answered = pages.book().answered()
+        parts = []
+        for sheet in table(Path("docs/sheets.tsv")):
+            rows = [row for row in questions() if row["question"].startswith(sheet["sheet"] + ".")]
+            count = sum(row["question"] in answered for row in rows)
+            parts.append(f'<h2 id="{sheet["sheet"]}">{html.escape(sheet["title"])}</h2>')
+            parts.append(f"<p>{html.escape(sheet['origin'])}. {count} of {len(rows)} questions answered.</p>")
+            parts.append("<table><thead><tr><th>Question</th><th>It asks</th><th>Answer</th></tr></thead><tbody>")
+            parts += [self._row(row, answered) for row in rows]
+            parts.append("</tbody></table>")
+        div = ElementTree.SubElement(parent, "div")
+        div.text = self.md.htmlStash.store("".join(parts))
+        return div
+
+    def _row(self, row, answered):
+        ident = row["question"]
+        where = answered.get(ident)
+        answer = "not yet answered"
+        if where:
+            answer = f'<a href="{link(self.md, where, ident)}">{html.escape(where.title)}</a>'
+        return f"<tr><td><code>{ident}</code></td><td>{html.escape(row['asks'])}</td><td>{answer}</td></tr>"
+
+
+class Chapters(Block):
+    """The map: every chapter that the questions ask for, with how far it is."""
+
+    NAME = "chapters"
+
+    def on_create(self, parent):
+        book = pages.book()
+        rows = []
+        by_chapter = sorted(questions(), key=lambda row: row["chapter"])
+        counts = {chapter: len(list(of)) for chapter, of in groupby(by_chapter, key=lambda row: row["chapter"])}
+        for chapter in dict.fromkeys([*ORDER, *counts]):
+            where = next((p for p in book.pages if p.path == Path(f"docs/chapters/{chapter}.md")), None)
+            name = chapter.replace("_", " ").capitalize()
+            title = f'<a href="{link(self.md, where)}">{html.escape(where.title)}</a>' if where else name
+            claims = f"{len(where.claims)} claims" if where else "not yet written"
+            rows.append(f"<tr><td>{title}</td><td>{counts.get(chapter, 0)}</td><td>{claims}</td></tr>")
+        head = "<thead><tr><th>Chapter</th><th>Questions</th><th>State</th></tr></thead>"
+        div = ElementTree.SubElement(parent, "div")
+        div.text = self.md.htmlStash.store(f"<table>{head}<tbody>{''.join(rows)}</tbody></table>")
+        return div
+
+
+ORDER = (  # the order of reading
+    "activation softmax mlp depth computation_graph initialization batch_norm gradient_descent newton bptt "
+    "gradient_flow convolution receptive_field super_resolution mixture siamese"
+).split()
+
+
+class Extension(BlocksExtension):
+    def extendMarkdownBlocks(self, md, block_mgr):
+        page.attach(md)
+        for block in (Question, Questions, Chapters):
+            block_mgr.register(block, self.getConfigs())
+
+
+def makeExtension(**options):
+    return Extension(**options)

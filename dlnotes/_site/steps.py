@@ -1,0 +1,51 @@
+"""A derivation: every line checked against the line above. Opening a line shows the code that computed it.
+
+    ```{.steps #batch-norm-three-paths}
+    \\frac{\\partial L}{\\partial x_i}
+    = A
+    = B
+    ```
+"""
+
+import html
+
+from dlnotes._site import evidence, maths, page, pages, quote
+from dlnotes._site.claim import complete, mark, small
+
+
+def fence(source, language, class_name, options, md, *, classes, id_value, attrs, **kwargs) -> str:
+    ident = id_value or "steps"
+    header = f"#{ident}"
+    if not id_value or classes or attrs:
+        return page.problem(md, "a derivation takes an id, and nothing else: ```{.steps #id}", find=header, ident=ident)
+    block = next((b for p in pages.book().pages for b in p.steps if b.id == ident), None)
+    record = block and evidence.record(block, "steps")
+    boxes = ""
+    if record and record.status == "failed":
+        boxes = page.problem(md, f"the derivation fails: {record.entry['reason']}", find=header, ident=ident)
+    if complete() and not (record and record.status == "held"):
+        boxes = page.problem(md, "no evidence for this version of the code", find=header, ident=ident)
+    lines = pages.step_lines(source)
+    try:
+        drawn = [maths.render(lines[0], True), *(maths.render("{}" + line, True) for line in lines[1:])]
+    except maths.TexError as error:
+        return page.problem(md, " ".join(str(error).split()), find=header, ident=ident)
+    rows = "".join(_line(k, tex, record) for k, tex in enumerate(drawn[1:], 1))
+    first = f'<tex-math class="dl-first" data-search-exclude="true">{drawn[0]}</tex-math>'
+    return f'{boxes}<div class="dl-steps" id="{ident}"><div class="dl-step-first">{first}</div>{rows}</div>'
+
+
+def _line(number: int, tex: str, record: evidence.Record | None) -> str:
+    status = record.status if record else "not run"
+    if record is None:
+        body = "<p>Not checked yet on this version of the code.</p>"
+    else:
+        entry = record.entry
+        line = entry["lines"][number - 1]
+        error = "exactly" if line["error"] is None else f"to {small(line['error'])} ({small(entry['tolerance'])} allowed)"
+        said = f"Agrees with the line above {error}, in {entry['cases']} cases." if status == "held" else status
+        body = f"<p>{html.escape(said)}</p>{quote.code_html(line['code'])}"
+    return (
+        f'<details class="dl-step"><summary>{mark(status)}'
+        f'<tex-math data-search-exclude="true">{tex}</tex-math></summary>{body}</details>'
+    )
