@@ -28,16 +28,20 @@ class Gradients:
 
 
 def forward(x, gamma, beta, *, eps=1e-5):
-    """Return ``(y, saved)``, y = gamma * (x - mean) / sqrt(variance + eps) + beta (claim batch-norm-forward).
+    """Return ``(y, saved)``, y = gamma * (x - mean) / sqrt(variance + eps) + beta.
+
+    Claim batch-norm-forward.
 
     Args:
-        x: (N, D) or (N, C, H, W), floating point. A statistic is taken over all axes but the second.
+        x: (N, D) or (N, C, H, W), floating point. Statistics are taken over all axes
+            but the second.
         gamma: (D,) or (C,), the scale.
         beta: (D,) or (C,), the shift.
         eps: added to the biased variance, in the units of x squared. Not negative.
 
     Raises:
-        ValueError: a shape, a dtype or eps is not as said, or a feature is constant and eps is 0.
+        ValueError: a shape, a dtype or eps is not as said; or eps is 0 and a feature is
+            constant.
 
     Source: Ioffe and Szegedy 2015, algorithm 1.
     """
@@ -46,7 +50,7 @@ def forward(x, gamma, beta, *, eps=1e-5):
     mean = x.mean(_examples(x), keepdims=True)
     variance = np.square(x - mean).mean(_examples(x), keepdims=True)
     if eps == 0 and not variance.all():
-        raise ValueError("eps must be positive when a feature of x is constant over the batch; got eps = 0")
+        raise ValueError("eps must be positive when a feature of x is constant; got eps = 0")
     inv_std = 1 / np.sqrt(variance + x.dtype.type(eps))
     x_hat = (x - mean) * inv_std
     y = _per_feature(gamma, x) * x_hat + _per_feature(beta, x)
@@ -54,7 +58,9 @@ def forward(x, gamma, beta, *, eps=1e-5):
 
 
 def backward(dy, saved):
-    """Return ``Gradients(dx, dgamma, dbeta)`` (claims batch-norm-input-gradient, -scale-gradient, -shift-gradient).
+    """Return ``Gradients(dx, dgamma, dbeta)`` of the loss.
+
+    Claims batch-norm-input-gradient, batch-norm-scale-gradient, batch-norm-shift-gradient.
 
     Args:
         dy: as x, the loss's gradient by the output.
@@ -63,7 +69,7 @@ def backward(dy, saved):
     Raises:
         ValueError: dy has not the shape of the output.
 
-    Source: the chapter's derivation; Ioffe and Szegedy 2015, section 3, give the three paths.
+    Source: the chapter's derivation; Ioffe and Szegedy 2015, section 3, give the paths.
     """
     dy, x_hat = np.asarray(dy), saved.x_hat
     if dy.shape != x_hat.shape:

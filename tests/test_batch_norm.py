@@ -346,7 +346,8 @@ def without_epsilon(rng):
 
 
 def literal_scaled(case):
-    # $$ \hat x_i(a x) = \hat x_i(x), \qquad \tilde x_i(a x) = \frac1a\,\tilde x_i(x) \qquad (a > 0,\ \varepsilon = 0) $$
+    # $$ \hat x_i(a x) = \hat x_i(x), \qquad \tilde x_i(a x) = \frac1a\,\tilde x_i(x)
+    #    \qquad (a > 0,\ \varepsilon = 0) $$
     return to_the_letter(case).x_hat / 3.5
 
 
@@ -681,13 +682,13 @@ def three_paths(case):
     # = \frac{\gamma g_i}{s}
     #   - \frac{\gamma}{2 s^2} \Bigl( \sum_j g_j\,\hat x_j \Bigr) \frac{2 (x_i - \mu)}{N}
     #   - \frac{\gamma}{s} \Bigl( \sum_j g_j \Bigr) \frac1N
-    yield case.gamma * case.dy / case.s - case.gamma / (2 * case.s**2) * sum(case.dy * case.x_hat) * 2 * (
-        case.x - case.mu
-    ) / case.n - last
-    # = \frac{\gamma}{N s} \Bigl( N g_i - \sum_j g_j - \hat x_i \sum_j g_j\,\hat x_j \Bigr)
-    yield case.gamma / (case.n * case.s) * (
-        case.n * case.dy - sum(case.dy) - case.x_hat * sum(case.dy * case.x_hat)
+    yield (
+        case.gamma * case.dy / case.s
+        - case.gamma / (2 * case.s**2) * sum(case.dy * case.x_hat) * 2 * (case.x - case.mu) / case.n
+        - last
     )
+    # = \frac{\gamma}{N s} \Bigl( N g_i - \sum_j g_j - \hat x_i \sum_j g_j\,\hat x_j \Bigr)
+    yield case.gamma / (case.n * case.s) * (case.n * case.dy - sum(case.dy) - case.x_hat * sum(case.dy * case.x_hat))
 
 
 # --- what the gradient cannot see -------------------------------------------------------------------------------------
@@ -754,10 +755,14 @@ def along_x_hat_steps(case):
     yield sum(case.x_hat * case.gradient(case.loss, case.x))
     # = \frac{\gamma}{N s} \Bigl( N \sum_i \hat x_i g_i - \sum_i \hat x_i \sum_j g_j
     #   - \sum_i \hat x_i^2 \sum_j g_j\,\hat x_j \Bigr)
-    yield case.gamma / (case.n * case.s) * (
-        case.n * sum(case.x_hat * case.dy)
-        - sum(case.x_hat) * sum(case.dy)
-        - sum(case.x_hat**2) * sum(case.dy * case.x_hat)
+    yield (
+        case.gamma
+        / (case.n * case.s)
+        * (
+            case.n * sum(case.x_hat * case.dy)
+            - sum(case.x_hat) * sum(case.dy)
+            - sum(case.x_hat**2) * sum(case.dy * case.x_hat)
+        )
     )
     # = \frac{\gamma}{s} \Bigl( 1 - \frac{v}{s^2} \Bigr) \sum_j g_j\,\hat x_j
     yield case.gamma / case.s * (1 - case.v / case.s**2) * sum(case.dy * case.x_hat)
@@ -783,9 +788,9 @@ def jacobian(case):
 
 def by_columns(case):
     """Column i of the transpose: the gradient of the output y_i alone."""
-    return np.array([
-        case.gradient(lambda x, i=i: case.output(case.x_hat_of(x))[i].sum(), case.x)[:, 0] for i in range(case.n)
-    ])
+    return np.array(
+        [case.gradient(lambda x, i=i: case.output(case.x_hat_of(x))[i].sum(), case.x)[:, 0] for i in range(case.n)]
+    )
 
 
 @claim("batch-norm-jacobian", cases=one_feature)
@@ -823,9 +828,9 @@ def centring_only(case):
 def eigenvalues(case):
     # $$ J\,\mathbf 1 = 0, \qquad J\,\hat x = \frac{\gamma\,\varepsilon}{s^3}\,\hat x,
     #    \qquad J\,u = \frac{\gamma}{s}\,u \quad \text{if } u \perp \mathbf 1 \text{ and } u \perp \hat x $$
-    return np.concatenate([
-        0 * case.gamma, case.gamma * case.eps / case.s**3, np.repeat(case.gamma / case.s, case.n - 2)
-    ])
+    return np.concatenate(
+        [0 * case.gamma, case.gamma * case.eps / case.s**3, np.repeat(case.gamma / case.s, case.n - 2)]
+    )
 
 
 @claim("batch-norm-spectrum", cases=one_feature)
@@ -876,9 +881,10 @@ def like_any_scaling(case):
 
 @claim("batch-norm-two-examples", cases=two_examples)
 def two_examples_in_symbols(case, dx=dx):
-    """`backward` on two examples without eps, in symbols."""
+    """`backward` on two examples without eps, in symbols: each x_hat is 1 or -1."""
     # $$ \frac{\partial L}{\partial x_1} = \frac{\partial L}{\partial x_2} = 0 \qquad (N = 2,\ \varepsilon = 0) $$
     same(dx(case), [[0], [0]])
+    same(case.x_hat**2, [[1], [1]])
 
 
 @slip("batch-norm-two-examples")
@@ -1014,7 +1020,7 @@ def statistics_of_a_position(case):
 @slip("batch-norm-images")
 def count_of_images(case):
     """Divide by the number of images N in the gradient, where N H W values share a statistic."""
-    y, dx, dgamma, dbeta = image_answer(case, (0, 2, 3))
+    y, _, dgamma, dbeta = image_answer(case, (0, 2, 3))
     rows = case.rows
     wrong = rows.gamma / rows.s * (rows.dy - sum(rows.dy) / 3 - rows.x_hat * sum(rows.dy * rows.x_hat) / 3)
     return y, wrong.reshape(3, 2, 4, 5).transpose(0, 3, 1, 2), dgamma, dbeta

@@ -1,10 +1,10 @@
 """A claim: a result under an id, with the evidence that the last run of its test gave.
 
-    /// claim | Two means are subtracted from the gradient
-        id: batch-norm-input-gradient
+/// claim | Two means are subtracted from the gradient
+    id: batch-norm-input-gradient
 
-    $$...$$
-    ///
+$$...$$
+///
 """
 
 import html
@@ -65,7 +65,9 @@ def failures(entry: dict) -> list[str]:
         if witness["status"] == "failed" or (witness["status"] == "not run" and complete()):
             found.append(f"{name}: {witness['status']}: {witness['reason']}")
     for name, wrong in entry["slips"].items():
-        found += [f"the slip {name} at {by}: not rejected" for by, at in wrong["by"].items() if at["status"] == "failed"]
+        found += [
+            f"the slip {name} at {by}: not rejected" for by, at in wrong["by"].items() if at["status"] == "failed"
+        ]
     return found
 
 
@@ -125,9 +127,7 @@ def _slips(entry: dict, tests: pages.Tests) -> str:
             f"{quote.code_html(quote.find(tests.path, name))}</li>"
         )
     count = len(items)
-    return (
-        f'<details class="dl-slips"><summary>Common slips ({count})</summary><ul>{"".join(items)}</ul></details>'
-    )
+    return f'<details class="dl-slips"><summary>Common slips ({count})</summary><ul>{"".join(items)}</ul></details>'
 
 
 class Claim(Block):

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from dlnotes._site import page, pages
@@ -32,7 +32,7 @@ def inputs(test: Path) -> dict[str, str]:
     return {path.as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(found)}
 
 
-@lru_cache(maxsize=None)
+@cache
 def _imports(path: Path, changed_ns: int) -> list[Path]:
     """The files of the package that a file imports, wherever in it."""
     names: set[str] = set()

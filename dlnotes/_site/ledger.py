@@ -1,10 +1,10 @@
 """The ledger: every claim of the book in one table; and one claim seen from another page.
 
-    /// ledger
-    ///
+/// ledger
+///
 
-    /// see | batch-norm-input-gradient
-    ///
+/// see | batch-norm-input-gradient
+///
 """
 
 import html
@@ -34,9 +34,9 @@ class Ledger(Block):
         total = f"{len(claims)} claims, of which {held} hold; {len(steps)} derivations with {lines} checked lines."
         heads = ("Claim", "Page", "Known by", "Largest error", "Allowed", "Slips rejected")
         head = "".join(f'<th scope="col">{name}</th>' for name in heads)
-        table = f'<table class="dl-ledger"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
         div = ElementTree.SubElement(parent, "div")
-        div.text = self.md.htmlStash.store(f"{boxes}<p>{total}</p>{table}")
+        div.text = self.md.htmlStash.store(f'{boxes}<p>{total}</p><div class="dl-ledger">{table}</div>')
         return div
 
     def _row(self, where, block, record):
@@ -46,8 +46,8 @@ class Ledger(Block):
         if record:
             pair, slips = worst(record.entry), record.entry["slips"].values()
             rejected = sum(all(at["status"] == "rejected" for at in wrong["by"].values()) for wrong in slips)
-            cells += [html.escape(kinds(record.entry)), *(map(small, pair) if pair else ("none", "none"))]
-            cells.append(f"{rejected} of {len(slips)}")
+            cells += [html.escape(kinds(record.entry)), *(map(small, pair) if pair else ("exact", "0"))]
+            cells.append(f"{rejected} of {len(slips)}" if slips else "no slip")
         else:
             cells += ["not run", "", "", ""]
         return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"

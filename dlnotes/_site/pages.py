@@ -41,6 +41,7 @@ class Page:
     claims: list[Block] = field(default_factory=list)
     steps: list[Block] = field(default_factory=list)
     questions: dict[str, int] = field(default_factory=dict)  # id -> line
+    faults: list[tuple[int, str, str]] = field(default_factory=list)  # line, name, message
 
     @property
     def url(self) -> str:
@@ -58,6 +59,7 @@ def read_page(path: Path) -> Page:
     rows = path.read_text(encoding="utf-8").splitlines()
     fence = None  # (closing fence, id or None, first line)
     body: list[str] = []
+    stack: list[tuple[int, str, int]] = []  # open blocks: number of slashes, name, line
     opened: tuple[int, str, str] | None = None  # an open claim: line, id, title
     for number, row in enumerate(rows, 1):
         if fence:
@@ -68,6 +70,8 @@ def read_page(path: Path) -> Page:
             else:
                 body.append(row)
             continue
+        if match := re.match(r"^(/{3,})\s*(\w*)", row):
+            _nest(page, stack, len(match[1]), match[2], number)
         if match := _FENCE.match(row):
             steps = _STEPS.search(match[3])
             # Text of an open claim is dropped: its formulas are gathered from `rows` when it closes.
@@ -83,7 +87,21 @@ def read_page(path: Path) -> Page:
             formulas = re.findall(r"\$\$(.+?)\$\$", "\n".join(rows[opened[0] : number]), re.S)
             page.claims.append(Block(path, *opened, tuple(strip_label(tex) for tex in formulas)))
             opened = None
+    page.faults += [(line, name, "this block is not closed") for _, name, line in stack]
     return page
+
+
+def _nest(page: Page, stack: list[tuple[int, str, int]], slashes: int, name: str, line: int) -> None:
+    """Follow the blocks that are open. pymdownx drops what does not nest without a word."""
+    if name:
+        if stack and stack[-1][0] <= slashes:
+            message = f"inside {stack[-1][1]}, which needs more slashes than what it contains"
+            page.faults.append((line, name, message))
+        stack.append((slashes, name, line))
+    elif stack and stack[-1][0] == slashes:
+        stack.pop()
+    else:
+        page.faults.append((line, "/" * slashes, "this closes no block"))
 
 
 def strip_label(tex: str) -> str:
@@ -154,7 +172,9 @@ def _read_decorators(tests: Tests, node: ast.FunctionDef, source: str) -> None:
     for call in node.decorator_list:
         name = call.func.id if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else None
         if name not in ("claim", "slip", "steps"):
-            tests.faults.append((node.lineno, node.name, "only claim, slip and steps decorate here: nothing is skipped"))
+            tests.faults.append(
+                (node.lineno, node.name, "only claim, slip and steps decorate here: nothing is skipped")
+            )
             continue
         if not (call.args and isinstance(call.args[0], ast.Constant) and isinstance(call.args[0].value, str)):
             tests.faults.append((node.lineno, node.name, f"the id of {name} is written out, as a string"))
@@ -223,7 +243,7 @@ class Fault:
 
 def disagreements(of: Book) -> list[Fault]:
     """Every way in which pages and tests do not fit together."""
-    faults = [Fault(t.path, *fault) for t in of.tests for fault in t.faults]
+    faults = [Fault(read.path, *fault) for read in (*of.pages, *of.tests) for fault in read.faults]
     shown = [block for page in of.pages for block in (*page.claims, *page.steps)]
     known = {block.id for block in shown}
     tested = Counter(ident for tests in of.tests for ident in tests.ids)
@@ -233,7 +253,9 @@ def disagreements(of: Book) -> list[Fault]:
     for page in of.pages:
         for block in page.claims:
             if not KEBAB.fullmatch(block.id):
-                faults.append(Fault(page.path, block.line, block.id or block.title, "a claim needs an id in kebab-case"))
+                faults.append(
+                    Fault(page.path, block.line, block.id or block.title, "a claim needs an id in kebab-case")
+                )
             elif not any(block.id in tests.witnesses for tests in of.tests):
                 faults.append(Fault(page.path, block.line, block.id, "a claim without a test"))
         for block in page.steps:
@@ -282,7 +304,9 @@ def _lines(block: Block, lines: list[Line], tests: Tests) -> list[Fault]:
         why = f"{len(page)} lines here, {len(lines)} in {tests.path}::{name}"
         return [Fault(block.path, block.line, block.id, why)]
     return [
-        Fault(block.path, block.line + k + 1, block.id, f"line {k + 1} is not the TeX of {tests.path}::{name}: {line.tex}")
+        Fault(
+            block.path, block.line + k + 1, block.id, f"line {k + 1} is not the TeX of {tests.path}::{name}: {line.tex}"
+        )
         for k, ((sign, tex), line) in enumerate(zip(page, lines, strict=True))
         if (sign, squeeze(tex)) != (line.sign, squeeze(line.tex))
     ]

@@ -128,7 +128,9 @@ class ClaimFile(pytest.File):
                 )
                 through = [w for w in witnesses if w.dlnotes.id == ident and w.dlnotes.answer]
                 if not through:
-                    raise self.CollectError(f"{self.path.name}: {ident}: {function.__name__}: no witness takes an answer")
+                    raise self.CollectError(
+                        f"{self.path.name}: {ident}: {function.__name__}: no witness takes an answer"
+                    )
                 for witness in through:
                     slot = place["by"].setdefault(witness.__name__, {"status": "not run", "off_by": None})
                     item = self._item(SlipItem, f"{function.__name__}[{witness.__name__}]", function, slot)

@@ -1,14 +1,14 @@
 """Questions of the sheets: the mark around an answer, the table of all of them, and the map of chapters.
 
-    /// question | devoir-bn-rnn.I.2, td5-2019.II.2
-    the answer
-    ///
+/// question | devoir-bn-rnn.I.2, td5-2019.II.2
+the answer
+///
 """
 
 import csv
 import functools
 import html
-from itertools import groupby
+from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -96,24 +96,36 @@ class Chapters(Block):
     def on_create(self, parent):
         book = pages.book()
         rows = []
-        by_chapter = sorted(questions(), key=lambda row: row["chapter"])
-        counts = {chapter: len(list(of)) for chapter, of in groupby(by_chapter, key=lambda row: row["chapter"])}
-        for chapter in dict.fromkeys([*ORDER, *counts]):
+        counts = Counter(row["chapter"] for row in questions())
+        for chapter, name in ORDER.items():
             where = next((p for p in book.pages if p.path == Path(f"docs/chapters/{chapter}.md")), None)
-            name = chapter.replace("_", " ").capitalize()
-            title = f'<a href="{link(self.md, where)}">{html.escape(where.title)}</a>' if where else name
+            title = f'<a href="{link(self.md, where)}">{html.escape(where.title)}</a>' if where else html.escape(name)
             claims = f"{len(where.claims)} claims" if where else "not yet written"
-            rows.append(f"<tr><td>{title}</td><td>{counts.get(chapter, 0)}</td><td>{claims}</td></tr>")
+            rows.append(f"<tr><td>{title}</td><td>{counts[chapter]}</td><td>{claims}</td></tr>")
         head = "<thead><tr><th>Chapter</th><th>Questions</th><th>State</th></tr></thead>"
         div = ElementTree.SubElement(parent, "div")
         div.text = self.md.htmlStash.store(f"<table>{head}<tbody>{''.join(rows)}</tbody></table>")
         return div
 
 
-ORDER = (  # the order of reading
-    "activation softmax mlp depth computation_graph initialization batch_norm gradient_descent newton bptt "
-    "gradient_flow convolution receptive_field super_resolution mixture siamese"
-).split()
+ORDER = {  # the order of reading, and what a chapter is called until it is written
+    "activation": "Activation functions",
+    "softmax": "Softmax",
+    "mlp": "Multilayer perceptron",
+    "depth": "Depth",
+    "computation_graph": "Computation graphs",
+    "initialization": "Initialisation",
+    "batch_norm": "Batch normalisation",
+    "gradient_descent": "Gradient descent",
+    "newton": "Newton's method and Hessian-vector products",
+    "bptt": "Backpropagation through time",
+    "gradient_flow": "Vanishing and exploding gradients",
+    "convolution": "Convolutions",
+    "receptive_field": "Receptive fields",
+    "super_resolution": "Super-resolution",
+    "mixture": "Mixture of logistic regressions",
+    "siamese": "Siamese networks",
+}
 
 
 class Extension(BlocksExtension):

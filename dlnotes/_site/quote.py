@@ -1,7 +1,7 @@
 """Code on a page is quoted by name, `path::name`, from the file that runs: never a copy, never line numbers.
 
-    /// quote | dlnotes/batch_norm.py::backward
-    ///
+/// quote | dlnotes/batch_norm.py::backward
+///
 """
 
 import ast

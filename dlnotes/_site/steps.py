@@ -1,10 +1,10 @@
 """A derivation: every line checked against the line above. Opening a line shows the code that computed it.
 
-    ```{.steps #batch-norm-three-paths}
-    \\frac{\\partial L}{\\partial x_i}
-    = A
-    = B
-    ```
+```{.steps #batch-norm-three-paths}
+\\frac{\\partial L}{\\partial x_i}
+= A
+= B
+```
 """
 
 import html
@@ -42,7 +42,9 @@ def _line(number: int, tex: str, record: evidence.Record | None) -> str:
     else:
         entry = record.entry
         line = entry["lines"][number - 1]
-        error = "exactly" if line["error"] is None else f"to {small(line['error'])} ({small(entry['tolerance'])} allowed)"
+        error = (
+            "exactly" if line["error"] is None else f"to {small(line['error'])} ({small(entry['tolerance'])} allowed)"
+        )
         said = f"Agrees with the line above {error}, in {entry['cases']} cases." if status == "held" else status
         body = f"<p>{html.escape(said)}</p>{quote.code_html(line['code'])}"
     return (

@@ -16,7 +16,7 @@ function sortable(table) {
     });
   }
 }
-const drawLedger = () => document.querySelectorAll("table.dl-ledger").forEach(sortable);
+const drawLedger = () => document.querySelectorAll(".dl-ledger table").forEach(sortable);
 // The theme swaps pages without loading them; its document$ tells of each.
 if (window.document$) window.document$.subscribe(drawLedger);
 else addEventListener("DOMContentLoaded", drawLedger);

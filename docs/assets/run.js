@@ -180,7 +180,6 @@
     document.querySelectorAll(".dl-run").forEach((box, index) => "ready" in box.dataset || attach(box, index));
   }
 
-  if (window.document$) document$.subscribe(arrive);
-  else if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", arrive);
-  else arrive();
+  document.addEventListener("DOMContentLoaded", arrive);
+  window.document$?.subscribe(arrive); // Material's, at each page; silent on a page opened from the disk
 })();
