@@ -365,6 +365,44 @@ def scale_invariant_too(case):
     return to_the_letter(case).x_hat
 
 
+# --- the missing square, in the gradient ------------------------------------------------------------------------------
+
+
+def literal_dx(case):
+    # $$ \frac{\partial L}{\partial x_i} = \frac{\gamma}{N \tilde s}
+    #    \Bigl( N g_i - \sum_j g_j - 2 v\,\tilde x_i \sum_j g_j\,\tilde x_j \Bigr),
+    #    \qquad \tilde s = \sqrt{v^2 + \varepsilon} $$
+    along = 2 * case.v * case.x_hat * sum(case.dy * case.x_hat)
+    return case.gamma / (case.n * case.s) * (case.n * case.dy - sum(case.dy) - along)
+
+
+@claim("batch-norm-missing-square-gradient", cases=literal_batch)
+def literal_by_complex_step(case, literal_dx=literal_dx):
+    """The layer as printed, differentiated by a complex step."""
+    agree(literal_dx(case), complex_step(case.loss, case.x))
+
+
+@claim("batch-norm-missing-square-gradient", cases=literal_symbols)
+def literal_dx_in_symbols(case, literal_dx=literal_dx):
+    """The same in symbols."""
+    same(literal_dx(case), case.gradient(case.loss, case.x))
+
+
+@claim("batch-norm-missing-square-gradient", cases=batch)
+def even_where_the_outputs_agree(case):
+    """Inputs of variance 1: both layers give the same outputs, and different gradients."""
+    case = unit_variance(case)
+    agree(to_the_letter(case).x_hat, case.x_hat)
+    differ(literal_dx(to_the_letter(case)), dx(case))
+
+
+@slip("batch-norm-missing-square-gradient", blind=lambda case: orthogonal_to_x_hat(variance_1(case)))
+def gradient_of_the_right_layer(case):
+    """Give the gradient of the layer with its square."""
+    meant = (Symbols if isinstance(case, Symbols) else Batch)(case.x, case.dy, case.gamma, case.beta, case.eps)
+    return assemble(meant)
+
+
 # --- gradients for the parameters -------------------------------------------------------------------------------------
 
 
@@ -893,44 +931,6 @@ def centred_only(case):
     return variance_path_forgotten(case)
 
 
-# --- the missing square, in the gradient ------------------------------------------------------------------------------
-
-
-def literal_dx(case):
-    # $$ \frac{\partial L}{\partial x_i} = \frac{\gamma}{N \tilde s}
-    #    \Bigl( N g_i - \sum_j g_j - 2 v\,\tilde x_i \sum_j g_j\,\tilde x_j \Bigr),
-    #    \qquad \tilde s = \sqrt{v^2 + \varepsilon} $$
-    along = 2 * case.v * case.x_hat * sum(case.dy * case.x_hat)
-    return case.gamma / (case.n * case.s) * (case.n * case.dy - sum(case.dy) - along)
-
-
-@claim("batch-norm-missing-square-gradient", cases=literal_batch)
-def literal_by_complex_step(case, literal_dx=literal_dx):
-    """The layer as printed, differentiated by a complex step."""
-    agree(literal_dx(case), complex_step(case.loss, case.x))
-
-
-@claim("batch-norm-missing-square-gradient", cases=literal_symbols)
-def literal_dx_in_symbols(case, literal_dx=literal_dx):
-    """The same in symbols."""
-    same(literal_dx(case), case.gradient(case.loss, case.x))
-
-
-@claim("batch-norm-missing-square-gradient", cases=batch)
-def even_where_the_outputs_agree(case):
-    """Inputs of variance 1: both layers give the same outputs, and different gradients."""
-    case = unit_variance(case)
-    agree(to_the_letter(case).x_hat, case.x_hat)
-    differ(literal_dx(to_the_letter(case)), dx(case))
-
-
-@slip("batch-norm-missing-square-gradient", blind=lambda case: orthogonal_to_x_hat(variance_1(case)))
-def gradient_of_the_right_layer(case):
-    """Give the gradient of the layer with its square."""
-    meant = (Symbols if isinstance(case, Symbols) else Batch)(case.x, case.dy, case.gamma, case.beta, case.eps)
-    return assemble(meant)
-
-
 # --- images -----------------------------------------------------------------------------------------------------------
 
 
@@ -1029,34 +1029,6 @@ def count_of_images(case):
 # --- PyTorch's layer --------------------------------------------------------------------------------------------------
 
 
-def running_variance(case):
-    # $$ \text{running\_var} \leftarrow (1 - \rho)\,\text{running\_var} + \rho\,\frac{N}{N - 1}\,v $$
-    return 0.75 * 2.5 + 0.25 * case.v * case.n / (case.n - 1)
-
-
-@claim("batch-norm-running-variance", cases=batch)
-def running_variance_of_torch(case, running_variance=running_variance):
-    """One training step of PyTorch's layer, from 2.5, with momentum 1/4; its output is divided by N all the same."""
-    torch = need("torch")
-    mean, variance = torch.zeros(3, dtype=torch.float64), torch.full((3,), 2.5, dtype=torch.float64)
-    x = torch.tensor(case.x)
-    out = torch.nn.functional.batch_norm(x, mean, variance, training=True, momentum=0.25, eps=case.eps)
-    agree(running_variance(case), variance.numpy())
-    agree(out.numpy(), case.x_hat)
-
-
-@slip("batch-norm-running-variance")
-def biased_running_variance(case):
-    """Store the variance that the output was divided by."""
-    return 0.75 * 2.5 + 0.25 * case.v
-
-
-@slip("batch-norm-running-variance")
-def momentum_on_the_old_value(case):
-    """Read momentum as the weight of the old value; in PyTorch it is that of the new one."""
-    return 0.25 * 2.5 + 0.75 * case.v * case.n / (case.n - 1)
-
-
 @dataclass(frozen=True)
 class Evaluation(Batch):
     """The layer in evaluation mode: the statistics are numbers kept from training."""
@@ -1102,6 +1074,34 @@ def training_gradient(case):
     """Use the gradient of training mode: here the statistics do not depend on x."""
     along = case.x_hat * (case.dy * case.x_hat).mean(0)
     return case.gamma / case.s * (case.dy - case.dy.mean(0) - along)
+
+
+def running_variance(case):
+    # $$ \text{running\_var} \leftarrow (1 - \rho)\,\text{running\_var} + \rho\,\frac{N}{N - 1}\,v $$
+    return 0.75 * 2.5 + 0.25 * case.v * case.n / (case.n - 1)
+
+
+@claim("batch-norm-running-variance", cases=batch)
+def running_variance_of_torch(case, running_variance=running_variance):
+    """One training step of PyTorch's layer, from 2.5, with momentum 1/4; its output is divided by N all the same."""
+    torch = need("torch")
+    mean, variance = torch.zeros(3, dtype=torch.float64), torch.full((3,), 2.5, dtype=torch.float64)
+    x = torch.tensor(case.x)
+    out = torch.nn.functional.batch_norm(x, mean, variance, training=True, momentum=0.25, eps=case.eps)
+    agree(running_variance(case), variance.numpy())
+    agree(out.numpy(), case.x_hat)
+
+
+@slip("batch-norm-running-variance")
+def biased_running_variance(case):
+    """Store the variance that the output was divided by."""
+    return 0.75 * 2.5 + 0.25 * case.v
+
+
+@slip("batch-norm-running-variance")
+def momentum_on_the_old_value(case):
+    """Read momentum as the weight of the old value; in PyTorch it is that of the new one."""
+    return 0.25 * 2.5 + 0.75 * case.v * case.n / (case.n - 1)
 
 
 # --- in floating point, and with bad input ----------------------------------------------------------------------------

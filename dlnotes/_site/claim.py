@@ -11,6 +11,7 @@ import html
 import os
 import re
 from pathlib import Path
+from typing import ClassVar
 from xml.etree import ElementTree
 
 from markdown.preprocessors import Preprocessor
@@ -107,7 +108,7 @@ def _how(entry: dict, run: dict, tests: pages.Tests, ident: str) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items() if version)
     when = f"{tests.path}, {run['date']}, commit {run['commit'] or 'none'}, {versions}"
     return (
-        f'<details class="dl-how"><summary>How it is checked</summary><ul>{"".join(items)}</ul>{code}'
+        f'<details class="dl-how" data-search-exclude="true"><summary>How it is checked</summary><ul>{"".join(items)}</ul>{code}'
         f'<p class="dl-run-of">{html.escape(when)}</p></details>'
     )
 
@@ -127,13 +128,13 @@ def _slips(entry: dict, tests: pages.Tests) -> str:
             f"{quote.code_html(quote.find(tests.path, name))}</li>"
         )
     count = len(items)
-    return f'<details class="dl-slips"><summary>Common slips ({count})</summary><ul>{"".join(items)}</ul></details>'
+    return f'<details class="dl-slips" data-search-exclude="true"><summary>Common slips ({count})</summary><ul>{"".join(items)}</ul></details>'
 
 
 class Claim(Block):
     NAME = "claim"
     ARGUMENT = True
-    OPTIONS = {"id": ["", None]}  # any value: what is wrong with it is said below, not by a silent fallback
+    OPTIONS: ClassVar = {"id": ["", None]}  # any value: what is wrong with it is said below, not by a silent fallback
 
     def on_create(self, parent):
         ident = str(self.options["id"])

@@ -21,7 +21,7 @@ REFEREE = (Path("dlnotes/check.py"), Path("dlnotes/_site/pytest_claims.py"))  # 
 
 
 def inputs(test: Path) -> dict[str, str]:
-    """Path -> SHA-256 of all that decides the verdicts of a test file: itself, the referee, and what it imports of ours."""
+    """Path -> SHA-256 of what decides the verdicts of a test file: itself, the referee, and what it imports of ours."""
     found, todo = set(), [test, *REFEREE]
     while todo:
         path = todo.pop()
@@ -94,7 +94,7 @@ def load(test: Path) -> dict | None:
 
 
 def record(block: pages.Block, kind: str) -> Record | None:
-    """The evidence for a claim or a derivation as the page shows it: None if it was not run on this code and this TeX."""
+    """The evidence for a claim or a derivation as the page shows it; None if this code and this TeX were not run."""
     tests = pages.book().tests_of(block.id)
     document = _current(tests.path) if tests else None
     entry = document and document[kind].get(block.id)

@@ -18,6 +18,7 @@ import runpy
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 from xml.etree import ElementTree
 
 from pymdownx.blocks import BlocksExtension
@@ -89,7 +90,7 @@ def svg_of(path: Path, name: str) -> str:
 class Figure(Block):
     NAME = "figure"
     ARGUMENT = True
-    OPTIONS = {"alt": ["", None]}
+    OPTIONS: ClassVar = {"alt": ["", None]}
 
     def on_create(self, parent):
         figure = ElementTree.SubElement(parent, "figure", {"class": "dl-figure"})

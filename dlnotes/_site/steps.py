@@ -48,6 +48,6 @@ def _line(number: int, tex: str, record: evidence.Record | None) -> str:
         said = f"Agrees with the line above {error}, in {entry['cases']} cases." if status == "held" else status
         body = f"<p>{html.escape(said)}</p>{quote.code_html(line['code'])}"
     return (
-        f'<details class="dl-step"><summary>{mark(status)}'
+        f'<details class="dl-step" data-search-exclude="true"><summary>{mark(status)}'
         f'<tex-math data-search-exclude="true">{tex}</tex-math></summary>{body}</details>'
     )
