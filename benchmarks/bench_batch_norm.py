@@ -1,4 +1,4 @@
-"""Batch normalisation, forward and backward: the chapter's formulas beside PyTorch's layer with autograd, on one thread."""
+"""Batch normalisation, forward and backward: the chapter's formulas beside PyTorch's layer with autograd."""
 
 import numpy as np
 import pytest

@@ -107,10 +107,8 @@ def _how(entry: dict, run: dict, tests: pages.Tests, ident: str) -> str:
     code = quote.code_html("\n\n\n".join(quote.find(tests.path, function) for function in shown))
     versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items() if version)
     when = f"{tests.path}, {run['date']}, commit {run['commit'] or 'none'}, {versions}"
-    return (
-        f'<details class="dl-how" data-search-exclude="true"><summary>How it is checked</summary><ul>{"".join(items)}</ul>{code}'
-        f'<p class="dl-run-of">{html.escape(when)}</p></details>'
-    )
+    body = f'<ul>{"".join(items)}</ul>{code}<p class="dl-run-of">{html.escape(when)}</p>'
+    return _fold("How it is checked", body)
 
 
 def _slips(entry: dict, tests: pages.Tests) -> str:
@@ -127,8 +125,11 @@ def _slips(entry: dict, tests: pages.Tests) -> str:
             f"<li>{mark(status)} {text(wrong['says'])}{blind} <small>{how}</small>"
             f"{quote.code_html(quote.find(tests.path, name))}</li>"
         )
-    count = len(items)
-    return f'<details class="dl-slips" data-search-exclude="true"><summary>Common slips ({count})</summary><ul>{"".join(items)}</ul></details>'
+    return _fold(f"Common slips ({len(items)})", f"<ul>{''.join(items)}</ul>")
+
+
+def _fold(summary: str, body: str) -> str:
+    return f'<details data-search-exclude="true"><summary>{summary}</summary>{body}</details>'
 
 
 class Claim(Block):
