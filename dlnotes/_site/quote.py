@@ -18,6 +18,7 @@ from pymdownx.blocks.block import Block
 from dlnotes._site import page
 
 
+@functools.lru_cache(maxsize=4096)
 def code_html(source: str) -> str:
     """Python as the theme colours it."""
     return highlight(source, PythonLexer(), HtmlFormatter(cssclass="highlight", wrapcode=True)).strip()
