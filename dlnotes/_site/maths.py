@@ -132,7 +132,7 @@ class _Formulas(Treeprocessor):
             except TexError as error:
                 message = " ".join(str(error).split())  # KaTeX quotes the formula with its line breaks
                 rendered = page.problem(self.md, message, find=self._as_written(written), ident=name or "formula")
-            short = not display and rendered.count('class="base"') == 1
+            short = not display and rendered.count('class="katex-base"') == 1
             if short and (el.tail or " ")[0] in ",.;:?!)":  # or a line would begin with it
                 rendered, el.tail = rendered + el.tail[0], el.tail[1:]
                 attributes["class"] = "closed"
