@@ -74,11 +74,11 @@ def backward(dy, saved):
     dy, x_hat = np.asarray(dy), saved.x_hat
     if dy.shape != x_hat.shape:
         raise ValueError(f"dy has shape {dy.shape}; expected that of the output, {x_hat.shape}")
-    n = dy.size // dy.shape[1]
+    N = dy.size // dy.shape[1]  # values that share a statistic
     dbeta = dy.sum(_examples(dy))
     dgamma = (dy * x_hat).sum(_examples(dy))
-    scale = _per_feature(saved.gamma * saved.inv_std, dy) / n
-    dx = scale * (n * dy - _per_feature(dbeta, dy) - x_hat * _per_feature(dgamma, dy))
+    scale = _per_feature(saved.gamma * saved.inv_std, dy) / N
+    dx = scale * (N * dy - _per_feature(dbeta, dy) - x_hat * _per_feature(dgamma, dy))
     return Gradients(dx, dgamma, dbeta)
 
 

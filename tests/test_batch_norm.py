@@ -56,7 +56,7 @@ class Batch:
     # The values at x.
 
     @property
-    def n(self):
+    def N(self):
         return len(self.x)
 
     @property
@@ -219,7 +219,7 @@ def epsilon_outside_the_root(case):
 @slip("batch-norm-forward")
 def unbiased_variance(case):
     """Divide the sum of squares by N - 1."""
-    return case.output(case.normalised(case.x, case.mu, case.v * case.n / (case.n - 1)))
+    return case.output(case.normalised(case.x, case.mu, case.v * case.N / (case.N - 1)))
 
 
 @slip("batch-norm-forward")
@@ -249,7 +249,7 @@ def x_hat_measured(case, mean_square=mean_square):
 def x_hat_in_symbols(case, mean_square=mean_square):
     """The same sums in symbols, for two and three examples."""
     same(sum(case.x_hat), [0])
-    same(mean_square(case), sum(case.x_hat**2) / case.n)
+    same(mean_square(case), sum(case.x_hat**2) / case.N)
 
 
 def no_epsilon(case):
@@ -273,7 +273,7 @@ def root_forgotten(case):
 def x_hat_steps(case):
     """The constant s leaves the sum."""
     # \frac1N \sum_i \hat x_i^2
-    yield sum(case.x_hat**2) / case.n
+    yield sum(case.x_hat**2) / case.N
     # = \frac{1}{s^2}\,\frac1N \sum_i (x_i - \mu)^2
     yield 1 / case.s**2 * case.variance(case.x, case.mu)
     # = \frac{v}{v + \varepsilon}
@@ -309,7 +309,7 @@ def literal_symbols():
 
 
 def literal_mean_square(case):
-    # $$ \frac1N \sum_i \tilde x_i^2 = \frac{v}{v^2 + \varepsilon} $$
+    # $$ \frac1N \sum_i \check x_i^2 = \frac{v}{v^2 + \varepsilon} $$
     return case.v / (case.v**2 + case.eps)
 
 
@@ -322,7 +322,7 @@ def literal_measured(case, mean_square=literal_mean_square):
 @claim("batch-norm-missing-square", cases=literal_symbols)
 def literal_in_symbols(case, mean_square=literal_mean_square):
     """The same in symbols; with eps = 0 it is 1/v, where the layer gives 1."""
-    same(mean_square(case), sum(case.x_hat**2) / case.n)
+    same(mean_square(case), sum(case.x_hat**2) / case.N)
     same(mean_square(no_epsilon(case)), 1 / case.v)
 
 
@@ -330,8 +330,8 @@ def variance_1(case):
     """v = 1: the square changes nothing."""
     if not isinstance(case, Symbols):
         return unit_variance(case)
-    spread = np.arange(case.n).reshape(-1, 1) - Fraction(case.n - 1, 2)  # any column will do
-    return replace(case, x=spread / case.sqrt(sum(spread**2) / case.n))
+    spread = np.arange(case.N).reshape(-1, 1) - Fraction(case.N - 1, 2)  # any column will do
+    return replace(case, x=spread / case.sqrt(sum(spread**2) / case.N))
 
 
 @slip("batch-norm-missing-square", blind=variance_1)
@@ -346,8 +346,8 @@ def without_epsilon(rng):
 
 
 def literal_scaled(case):
-    # $$ \hat x_i(a x) = \hat x_i(x), \qquad \tilde x_i(a x) = \frac1a\,\tilde x_i(x)
-    #    \qquad (a > 0,\ \varepsilon = 0) $$
+    # $$ \hat x_i(c x) = \hat x_i(x), \qquad \check x_i(c x) = \frac1c\,\check x_i(x)
+    #    \qquad (c > 0,\ \varepsilon = 0) $$
     return to_the_letter(case).x_hat / 3.5
 
 
@@ -369,11 +369,11 @@ def scale_invariant_too(case):
 
 
 def literal_dx(case):
-    # $$ \frac{\partial L}{\partial x_i} = \frac{\gamma}{N \tilde s}
-    #    \Bigl( N g_i - \sum_j g_j - 2 v\,\tilde x_i \sum_j g_j\,\tilde x_j \Bigr),
-    #    \qquad \tilde s = \sqrt{v^2 + \varepsilon} $$
+    # $$ \frac{\partial L}{\partial x_i} = \frac{\gamma}{N \check s}
+    #    \Bigl( N g_i - \sum_j g_j - 2 v\,\check x_i \sum_j g_j\,\check x_j \Bigr),
+    #    \qquad \check s = \sqrt{v^2 + \varepsilon} $$
     along = 2 * case.v * case.x_hat * sum(case.dy * case.x_hat)
-    return case.gamma / (case.n * case.s) * (case.n * case.dy - sum(case.dy) - along)
+    return case.gamma / (case.N * case.s) * (case.N * case.dy - sum(case.dy) - along)
 
 
 @claim("batch-norm-missing-square-gradient", cases=literal_batch)
@@ -446,7 +446,7 @@ def raw_input(case):
 @slip("batch-norm-scale-gradient")
 def mean_for_sum(case):
     """Average over the batch: every example adds to the loss, so the gradient is a sum."""
-    return sum(case.dy * case.x_hat) / case.n
+    return sum(case.dy * case.x_hat) / case.N
 
 
 @slip("batch-norm-scale-gradient", blind=unit_gamma)
@@ -466,7 +466,7 @@ def dgamma_steps(case):
     """The chain rule over the N outputs that gamma enters."""
     # \frac{\partial L}{\partial \gamma}
     yield case.gradient(loss_of_gamma(case), case.gamma)
-    outputs = np.array([slope_of_output(case, i) for i in range(case.n)])
+    outputs = np.array([slope_of_output(case, i) for i in range(case.N)])
     # = \sum_i \frac{\partial L}{\partial y_i}\,\frac{\partial y_i}{\partial \gamma}
     yield sum(case.dy * outputs)
     # = \sum_i g_i\,\hat x_i
@@ -515,7 +515,7 @@ def ones(case):
 @slip("batch-norm-shift-gradient", blind=ones)
 def batch_size(case):
     """Forget the gradient that comes back, and count the examples."""
-    return case.n + 0 * case.beta
+    return case.N + 0 * case.beta
 
 
 @slip("batch-norm-shift-gradient")
@@ -606,7 +606,7 @@ def gamma_forgotten(case):
 @slip("batch-norm-input-gradient", blind=orthogonal_to_x_hat)
 def unbiased_last_term(case):
     """Divide the last term by N - 1."""
-    along = case.x_hat * sum(case.dy * case.x_hat) / (case.n - 1)
+    along = case.x_hat * sum(case.dy * case.x_hat) / (case.N - 1)
     return case.gamma / case.s * (case.dy - case.mean(case.dy) - along)
 
 
@@ -674,7 +674,7 @@ def dv_steps(case):
     """All x_hat_j depend on v; mean and inputs are held."""
     # \frac{\partial L}{\partial v}
     yield case.gradient(loss_of_variance(case), case.v)
-    slopes = np.array([slope_by_variance(case, j) for j in range(case.n)])
+    slopes = np.array([slope_by_variance(case, j) for j in range(case.N)])
     # = \sum_j \frac{\partial L}{\partial \hat x_j}\,\frac{\partial \hat x_j}{\partial v}
     yield sum(case.gradient(loss_of_x_hat(case), case.x_hat) * slopes)
     # = \sum_j \gamma\, g_j\, (x_j - \mu) \Bigl( -\frac{1}{2 s^3} \Bigr)
@@ -700,7 +700,7 @@ def dmu_steps(case):
     yield direct + case.gradient(loss_of_variance(case), case.v) * dv_by_dmu
     # = \sum_j \gamma\, g_j \Bigl( -\frac1s \Bigr)
     #   + \frac{\partial L}{\partial v} \Bigl( -\frac2N \sum_j (x_j - \mu) \Bigr)
-    yield sum(case.gamma * case.dy * (-1 / case.s)) + dv(case) * (-2 * sum(case.x - case.mu) / case.n)
+    yield sum(case.gamma * case.dy * (-1 / case.s)) + dv(case) * (-2 * sum(case.x - case.mu) / case.N)
     # = -\frac{\gamma}{s} \sum_j g_j
     yield -case.gamma / case.s * sum(case.dy)
 
@@ -711,22 +711,22 @@ def three_paths(case):
     # \frac{\partial L}{\partial x_i}
     yield case.gradient(case.loss, case.x)
     own = case.gradient(loss_of_x_hat(case), case.x_hat) / case.s
-    through_v = case.gradient(loss_of_variance(case), case.v) * 2 * (case.x - case.mu) / case.n
+    through_v = case.gradient(loss_of_variance(case), case.v) * 2 * (case.x - case.mu) / case.N
     # = \frac{\partial L}{\partial \hat x_i}\,\frac1s
     #   + \frac{\partial L}{\partial v}\,\frac{2 (x_i - \mu)}{N}
     #   + \frac{\partial L}{\partial \mu}\,\frac1N
-    yield own + through_v + case.gradient(loss_of_mean(case), case.mu) / case.n
-    last = case.gamma / case.s * sum(case.dy) / case.n
+    yield own + through_v + case.gradient(loss_of_mean(case), case.mu) / case.N
+    last = case.gamma / case.s * sum(case.dy) / case.N
     # = \frac{\gamma g_i}{s}
     #   - \frac{\gamma}{2 s^2} \Bigl( \sum_j g_j\,\hat x_j \Bigr) \frac{2 (x_i - \mu)}{N}
     #   - \frac{\gamma}{s} \Bigl( \sum_j g_j \Bigr) \frac1N
     yield (
         case.gamma * case.dy / case.s
-        - case.gamma / (2 * case.s**2) * sum(case.dy * case.x_hat) * 2 * (case.x - case.mu) / case.n
+        - case.gamma / (2 * case.s**2) * sum(case.dy * case.x_hat) * 2 * (case.x - case.mu) / case.N
         - last
     )
     # = \frac{\gamma}{N s} \Bigl( N g_i - \sum_j g_j - \hat x_i \sum_j g_j\,\hat x_j \Bigr)
-    yield case.gamma / (case.n * case.s) * (case.n * case.dy - sum(case.dy) - case.x_hat * sum(case.dy * case.x_hat))
+    yield case.gamma / (case.N * case.s) * (case.N * case.dy - sum(case.dy) - case.x_hat * sum(case.dy * case.x_hat))
 
 
 # --- what the gradient cannot see -------------------------------------------------------------------------------------
@@ -795,9 +795,9 @@ def along_x_hat_steps(case):
     #   - \sum_i \hat x_i^2 \sum_j g_j\,\hat x_j \Bigr)
     yield (
         case.gamma
-        / (case.n * case.s)
+        / (case.N * case.s)
         * (
-            case.n * sum(case.x_hat * case.dy)
+            case.N * sum(case.x_hat * case.dy)
             - sum(case.x_hat) * sum(case.dy)
             - sum(case.x_hat**2) * sum(case.dy * case.x_hat)
         )
@@ -821,13 +821,13 @@ def one_feature(rng):
 def jacobian(case):
     # $$ J = \frac{\partial y}{\partial x} = \frac{\gamma}{s}
     #    \Bigl( I - \frac1N\,\mathbf 1 \mathbf 1^\top - \frac1N\,\hat x\,\hat x^\top \Bigr) $$
-    return case.gamma / case.s * (np.eye(case.n, dtype=int) - (1 + case.x_hat @ case.x_hat.T) / case.n)
+    return case.gamma / case.s * (np.eye(case.N, dtype=int) - (1 + case.x_hat @ case.x_hat.T) / case.N)
 
 
 def by_columns(case):
     """Column i of the transpose: the gradient of the output y_i alone."""
     return np.array(
-        [case.gradient(lambda x, i=i: case.output(case.x_hat_of(x))[i].sum(), case.x)[:, 0] for i in range(case.n)]
+        [case.gradient(lambda x, i=i: case.output(case.x_hat_of(x))[i].sum(), case.x)[:, 0] for i in range(case.N)]
     )
 
 
@@ -847,27 +847,27 @@ def jacobian_in_symbols(case, jacobian=jacobian):
 @claim("batch-norm-jacobian", cases=one_feature)
 def jacobian_by_backward(case, jacobian=jacobian):
     """`backward` fed with each unit gradient in turn: the rows of J."""
-    units = np.eye(case.n)[:, :, None]
+    units = np.eye(case.N)[:, :, None]
     agree(jacobian(case), np.array([dx(replace(case, dy=unit))[:, 0] for unit in units]))
 
 
 @slip("batch-norm-jacobian")
 def diagonal_only(case):
     """Say that y_i depends on x_i alone."""
-    return case.gamma / case.s * np.eye(case.n, dtype=int)
+    return case.gamma / case.s * np.eye(case.N, dtype=int)
 
 
 @slip("batch-norm-jacobian")
 def centring_only(case):
     """Project out the mean, and forget the variance."""
-    return case.gamma / case.s * (np.eye(case.n, dtype=int) - (1 + 0 * case.x_hat @ case.x_hat.T) / case.n)
+    return case.gamma / case.s * (np.eye(case.N, dtype=int) - (1 + 0 * case.x_hat @ case.x_hat.T) / case.N)
 
 
 def eigenvalues(case):
     # $$ J\,\mathbf 1 = 0, \qquad J\,\hat x = \frac{\gamma\,\varepsilon}{s^3}\,\hat x,
-    #    \qquad J\,u = \frac{\gamma}{s}\,u \quad \text{if } u \perp \mathbf 1 \text{ and } u \perp \hat x $$
+    #    \qquad J\,q = \frac{\gamma}{s}\,q \quad \text{if } q \perp \mathbf 1 \text{ and } q \perp \hat x $$
     return np.concatenate(
-        [0 * case.gamma, case.gamma * case.eps / case.s**3, np.repeat(case.gamma / case.s, case.n - 2)]
+        [0 * case.gamma, case.gamma * case.eps / case.s**3, np.repeat(case.gamma / case.s, case.N - 2)]
     )
 
 
@@ -880,20 +880,20 @@ def spectrum(case, eigenvalues=eigenvalues):
 @claim("batch-norm-spectrum", cases=one_feature)
 def eigenvectors(case, eigenvalues=eigenvalues):
     """J applied to 1, to x_hat, and to a basis of what is orthogonal to both."""
-    basis = np.linalg.qr(np.hstack([np.ones((case.n, 1)), case.x_hat, np.eye(case.n)[:, 2:]]))[0]
+    basis = np.linalg.qr(np.hstack([np.ones((case.N, 1)), case.x_hat, np.eye(case.N)[:, 2:]]))[0]
     agree(basis * eigenvalues(case), by_columns(case) @ basis)
 
 
 @slip("batch-norm-spectrum", blind=no_epsilon)
 def rank_n_minus_2(case):
     """Say that J projects out 1 and x_hat both: the second only for eps = 0."""
-    return np.concatenate([0 * case.gamma, 0 * case.gamma, np.repeat(case.gamma / case.s, case.n - 2)])
+    return np.concatenate([0 * case.gamma, 0 * case.gamma, np.repeat(case.gamma / case.s, case.N - 2)])
 
 
 @slip("batch-norm-spectrum")
 def rank_n_minus_1(case):
     """Say that only the mean is lost."""
-    return np.concatenate([0 * case.gamma, np.repeat(case.gamma / case.s, case.n - 1)])
+    return np.concatenate([0 * case.gamma, np.repeat(case.gamma / case.s, case.N - 1)])
 
 
 def one_example():
@@ -1077,8 +1077,8 @@ def training_gradient(case):
 
 
 def running_variance(case):
-    # $$ \text{running\_var} \leftarrow (1 - \rho)\,\text{running\_var} + \rho\,\frac{N}{N - 1}\,v $$
-    return 0.75 * 2.5 + 0.25 * case.v * case.n / (case.n - 1)
+    # $$ \text{running\_var} \leftarrow (1 - \text{momentum})\,\text{running\_var} + \text{momentum}\,\frac{N}{N - 1}\,v $$
+    return 0.75 * 2.5 + 0.25 * case.v * case.N / (case.N - 1)
 
 
 @claim("batch-norm-running-variance", cases=batch)
@@ -1101,7 +1101,7 @@ def biased_running_variance(case):
 @slip("batch-norm-running-variance")
 def momentum_on_the_old_value(case):
     """Read momentum as the weight of the old value; in PyTorch it is that of the new one."""
-    return 0.25 * 2.5 + 0.75 * case.v * case.n / (case.n - 1)
+    return 0.25 * 2.5 + 0.75 * case.v * case.N / (case.N - 1)
 
 
 # --- in floating point, and with bad input ----------------------------------------------------------------------------
