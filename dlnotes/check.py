@@ -13,6 +13,7 @@ NumPy only (SymPy and Z3 where a test hands their objects over), so that the sam
 """
 
 import ast
+import copy
 import dataclasses
 import importlib
 import inspect
@@ -30,6 +31,7 @@ import numpy as np
 SEEDS = range(5)  # a claim holds for any seed; these are the ones that are run
 VISIBLE = 1e-2  # a measured slip must be off by more than this
 SPOIL = 0.03  # one entry of a spoiled answer is off by this share of the largest
+PLACES = 12  # as many entries of an answer are spoiled, one at a time
 
 
 class Refused(AssertionError):
@@ -59,12 +61,14 @@ class _Docket:
         self.asked: list[tuple[str, float | None, float | None]] = []  # (kind, error, tolerance)
         self.methods: set[str] = set()
         self.faint: list[Refused] = []
+        self.refusal: Refused | None = None  # kept, lest a witness swallow it
 
-    def refuse(self, message: str, off_by: float | None) -> None:
+    def refuse(self, message: str, off_by: float | None = None) -> None:
         refusal = Refused(message, off_by)
         if self.visible is not None and off_by is not None and off_by <= self.visible:
             self.faint.append(refusal)
         else:
+            self.refusal = self.refusal or refusal
             raise refusal
 
 
@@ -107,21 +111,21 @@ def _numbers(value: Any, name: str) -> np.ndarray:
         array = np.array([float(entry) for entry in array.flat]).reshape(array.shape)
     if array.dtype.kind not in "biufc":
         raise Malformed(f"{name}: numbers are measured, {array.dtype} is not")
-    return array
+    return array.astype(complex if array.dtype.kind == "c" else float)  # small integers would wrap around
 
 
 def _measure(value: Any, reference: Any, scale: float | None) -> tuple[np.ndarray, np.ndarray, float] | None:
     """Both as arrays, and the scale of deviations; None, after a refusal, when they cannot be compared."""
     value, reference = _numbers(value, "value"), _numbers(reference, "reference")
     if value.shape != reference.shape:
-        raise Refused(f"shape {value.shape} where {reference.shape} is right", np.inf)
+        _now().refuse(f"shape {value.shape} where {reference.shape} is right", np.inf)
     if value.size == 0:
         raise Malformed("nothing to compare: the arrays are empty")
     if not np.all(np.isfinite(reference)):
-        raise Refused("the reference is not finite", np.inf)
+        _now().refuse("the reference is not finite", np.inf)
     if scale is None:
         scale = float(np.max(np.abs(reference)))
-    if not scale > 0:
+    if not 0 < scale < np.inf:
         raise Malformed("a comparison with zero needs a scale: agree(value, zero, scale=...)")
     return value, reference, scale
 
@@ -145,7 +149,7 @@ def differ(value: Any, other: Any, *, by: float = VISIBLE, scale: float | None =
     apart = float(np.max(np.abs(value - other))) / scale
     _now().asked.append(("measured", None, None))
     if not apart > by:
-        raise Refused(f"only {apart:.2g} apart (relative), more than {by:g} wanted")
+        _now().refuse(f"only {apart:.2g} apart (relative), more than {by:g} wanted")
 
 
 def at_most(value: Any, bound: Any, *, tolerance: float = 1e-12, scale: float | None = None) -> None:
@@ -163,14 +167,14 @@ def same(value: Any, expected: Any) -> None:
     value, expected = np.asarray(value, dtype=object), np.asarray(expected, dtype=object)
     _now().asked.append(("exact", None, None))
     if value.shape != expected.shape:
-        raise Refused(f"shape {value.shape} where {expected.shape} is right")
+        _now().refuse(f"shape {value.shape} where {expected.shape} is right")
     if value.size == 0:
         raise Malformed("nothing to compare: the arrays are empty")
     for index in np.ndindex(value.shape):
         a, b = value[index], expected[index]
         if not _equal(a, b):
             at = f" at {index}" if index else ""
-            raise Refused(f"{a} where {b} is right{at}")
+            _now().refuse(f"{a} where {b} is right{at}")
 
 
 def _equal(a: Any, b: Any) -> bool:
@@ -185,12 +189,16 @@ def _equal(a: Any, b: Any) -> bool:
 
     note("SymPy")
     difference = sympy.sympify(a) - sympy.sympify(b)
+    if difference.has(sympy.Float):
+        raise Malformed("same is exact: floats are for agree")
     if difference == 0:
         return True
     # Refute at a point first: a proof is slow to fail.
     letters = sorted(difference.free_symbols, key=str)
     point = {x: sympy.Rational(2 * k + 3, 3 * k + 7) for k, x in enumerate(letters)}
-    if abs(sympy.N(difference.xreplace(point), 30)) > sympy.Rational(1, 10**20):
+    value = sympy.N(difference.xreplace(point), 30)
+    suits = all(letter.is_negative is not True for letter in letters)  # the point is positive
+    if suits and value.is_number and value.is_finite and abs(value) > sympy.Rational(1, 10**20):
         return False
     return _vanishes(difference) or bool(sympy.simplify(difference) == 0)
 
@@ -210,9 +218,12 @@ def _vanishes(expression: Any) -> bool:
     if any(base.has(sympy.Pow) and any(not p.exp.is_integer for p in base.atoms(sympy.Pow)) for base in letters):
         return False  # a root under a root
     numerator = sympy.expand(sympy.numer(sympy.together(expression.xreplace(roots))))
-    for base, letter in letters.items():
-        numerator = sympy.rem(sympy.Poly(numerator, letter), sympy.Poly(letter**2 - base, letter)).as_expr()
-        numerator = sympy.expand(numerator)
+    try:
+        for base, letter in letters.items():
+            numerator = sympy.rem(sympy.Poly(numerator, letter), sympy.Poly(letter**2 - base, letter)).as_expr()
+            numerator = sympy.expand(numerator)
+    except sympy.PolynomialError:
+        return False
     return bool(numerator == 0)
 
 
@@ -227,9 +238,9 @@ def proved(statement: Any) -> None:
         solver.add(z3.Not(statement))
         verdict = solver.check()
         if verdict == z3.sat:
-            raise Refused(f"not true for {solver.model()}")
+            _now().refuse(f"not true for {solver.model()}")
         if verdict != z3.unsat:
-            raise Refused(f"Z3 cannot tell: {solver.reason_unknown()}")
+            _now().refuse(f"Z3 cannot tell: {solver.reason_unknown()}")
         return
     import sympy
 
@@ -238,7 +249,7 @@ def proved(statement: Any) -> None:
         raise Malformed(f"proved takes a statement of Z3 or SymPy, not {type(statement).__name__}")
     verdict = sympy.simplify(statement)
     if verdict != sympy.true:
-        raise Refused(f"not shown to be true: {verdict}")
+        _now().refuse(f"not shown to be true: {verdict}")
 
 
 def every(cases: Iterable, holds: Callable[[Any], bool]) -> None:
@@ -253,23 +264,23 @@ def every(cases: Iterable, holds: Callable[[Any], bool]) -> None:
         if not isinstance(verdict, bool | np.bool_):
             raise Malformed(f"every: the predicate gave {verdict!r}, not true or false")
         if not verdict:
-            raise Refused(f"not true of {case!r}")
+            _now().refuse(f"not true of {case!r}")
     if not count:
         raise Malformed("every: no case to try")
 
 
 def refuses(call: Callable[[], Any], *, naming: str) -> None:
-    """Exact: the call raises ValueError, and its message names the argument."""
+    """Measured: the call raises a ValueError whose message begins with the name of the argument."""
     docket = _now()
-    docket.asked.append(("exact", None, None))
-    docket.methods.add("enumeration")
+    docket.asked.append(("measured", None, None))
+    docket.methods.add("examples")
     try:
         call()
     except ValueError as error:
-        if naming not in str(error).split():
-            raise Refused(f"the ValueError does not name {naming}: {error}") from error
-        return
-    raise Refused(f"bad {naming} was accepted")
+        if str(error).split()[:1] != [naming]:
+            docket.refuse(f"the ValueError does not begin with {naming}: {error}")
+    else:
+        docket.refuse(f"bad {naming} was accepted")
 
 
 def complex_step(f: Callable[[np.ndarray], Any], x: np.ndarray, h: float = 1e-30) -> np.ndarray:
@@ -387,6 +398,8 @@ def _each(cases: Callable | None) -> Iterator[tuple]:
 def _run(witness: Claim, answer: Callable | None, arguments: tuple, visible: float | None = None) -> _Docket:
     with _docket(visible) as docket:
         witness.function(*arguments, *([answer] if witness.answer else []))
+        if docket.refusal:
+            raise docket.refusal
         if not docket.asked:
             raise Refused(f"{witness.function.__name__} asks nothing")
     return docket
@@ -408,7 +421,7 @@ def hold(witness: Claim, answer: Callable | None = None) -> Outcome:
         _reject_spoiled(witness, answer, first)
     exact = all(kind == "exact" for kind, _, _ in asked)
     measured = [(error, tolerance) for _, error, tolerance in asked if tolerance is not None]
-    error, tolerance = max(measured, key=lambda pair: pair[0] / pair[1] if pair[1] else pair[0], default=(None, None))
+    error, tolerance = max(measured, key=lambda pair: pair[0] / (pair[1] or 1), default=(None, None))
     if not exact and not methods:
         methods = {"float64"}
     return Outcome("exact" if exact else "measured", ", ".join(sorted(methods)), count, error, tolerance)
@@ -439,15 +452,15 @@ def _parts(value: Any) -> list | None:
 
 
 def _places(value: Any) -> int:
-    """How many ways there are to spoil a value: three entries of each of its arrays."""
+    """How many ways there are to spoil a value: at most a dozen entries of each of its arrays."""
     parts = _parts(value)
     if parts is not None:
         return sum(map(_places, parts))
-    return min(np.asarray(value, dtype=object).size, 3)
+    return min(np.asarray(value, dtype=object).size, PLACES)
 
 
 def _spoil(value: Any, number: int) -> Any:
-    """A copy of the value with one entry changed: the first, a middle one or the last of one of its arrays."""
+    """A copy of the value with one entry of one of its arrays changed."""
     parts = _parts(value)
     if parts is not None:
         for k, part in enumerate(parts):
@@ -470,7 +483,8 @@ def _spoil(value: Any, number: int) -> Any:
         by = SPOIL * (finite.max() if finite.size and finite.max() > 0 else 1.0)
     else:
         by = 1  # integers, Fractions, SymPy
-    place = [0, array.size // 2, array.size - 1][number] if array.size > 2 else number
+    # All entries of a small array, a fixed draw of a large one: nothing regular, such as a diagonal.
+    place = number if array.size <= PLACES else np.random.default_rng(array.size).permutation(array.size)[number]
     if array.dtype == bool:
         array.flat[place] = not array.flat[place]
     else:
@@ -540,15 +554,17 @@ def read_steps(source: str) -> list[Line]:
     function = ast.parse(source).body[0]
     remarks, rows = comments(source), source.splitlines()
     body = function.body[1:] if ast.get_docstring(function) else function.body
-    lines, seen, start = [], set(), None
+    lines, seen, start, meaning = [], set(), None, {}
     for statement in body:
         start = start or statement.lineno
         is_yield = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Yield)
         inner = [node for node in ast.walk(statement) if isinstance(node, ast.Yield | ast.YieldFrom)]
-        plain = isinstance(statement, ast.Assign | ast.Import | ast.ImportFrom) and not inner
+        plain = isinstance(statement, ast.Import | ast.ImportFrom) or (_assigns_names(statement) and not inner)
         if not (plain or (is_yield and len(inner) == 1 and statement.value.value is not None)):
             raise Malformed(f"{function.name}: a derivation is straight: assignments and yields only")
         if not is_yield:
+            if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+                meaning[statement.targets[0].id] = _spelled_out(statement.value, meaning)
             continue
         top = statement.lineno - 1
         while top in remarks:
@@ -556,7 +572,7 @@ def read_steps(source: str) -> list[Line]:
         tex = " ".join(remarks[k] for k in range(top + 1, statement.lineno))
         if not tex:
             raise Malformed(f"{function.name}: no TeX above the yield of line {len(lines) + 1}")
-        value = ast.dump(statement.value.value)
+        value = ast.dump(_spelled_out(statement.value.value, meaning))
         if value in seen:
             raise Malformed(f"{function.name}: line {len(lines) + 1} yields what a line above it yields")
         seen.add(value)
@@ -570,7 +586,27 @@ def read_steps(source: str) -> list[Line]:
         raise Malformed(f"{function.name}: code after the last yield")
     if len(lines) < 2:
         raise Malformed(f"{function.name}: a derivation has two lines at least")
+    if {r"\le", r"\ge"} <= {line.sign for line in lines}:
+        raise Malformed(f"{function.name}: with \\le and \\ge in one chain, its ends are not compared")
     return lines
+
+
+def _assigns_names(statement: ast.stmt) -> bool:
+    """An assignment to names: one to an entry would change what an earlier line gave."""
+    if not isinstance(statement, ast.Assign):
+        return False
+    targets = [entry for t in statement.targets for entry in (t.elts if isinstance(t, ast.Tuple) else [t])]
+    return all(isinstance(target, ast.Name) for target in targets)
+
+
+def _spelled_out(expression: ast.expr, meaning: dict[str, ast.expr]) -> ast.expr:
+    """The expression with the names it uses replaced by what was assigned to them."""
+
+    class Replace(ast.NodeTransformer):
+        def visit_Name(self, node):
+            return meaning.get(node.id, node)
+
+    return Replace().visit(copy.deepcopy(expression))
 
 
 def follow(derivation: Steps, *, tolerance: float = 1e-12) -> tuple[int, list[float | None]]:
@@ -584,7 +620,7 @@ def follow(derivation: Steps, *, tolerance: float = 1e-12) -> tuple[int, list[fl
     count = 0
     for arguments in (run for cases in derivation.cases for run in _each(cases)):
         with _docket():
-            values = list(derivation.function(*arguments))
+            values = [copy.deepcopy(value) for value in derivation.function(*arguments)]
             answer = derivation.ends_in(*arguments)
         count += 1
         for k in range(1, len(values)):
