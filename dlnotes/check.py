@@ -31,6 +31,7 @@ import numpy as np
 SEEDS = range(5)  # a claim holds for any seed; these are the ones that are run
 VISIBLE = 1e-2  # a measured slip must be off by more than this
 SPOIL = 0.03  # one entry of a spoiled answer is off by this share of the largest
+EXACT = {"integers", "rational arithmetic", "SymPy", "Z3", "enumeration"}  # methods that measure nothing
 PLACES = 12  # as many entries of an answer are spoiled, one at a time
 
 
@@ -114,13 +115,17 @@ def _numbers(value: Any, name: str) -> np.ndarray:
     return array.astype(complex if array.dtype.kind == "c" else float)  # small integers would wrap around
 
 
-def _measure(value: Any, reference: Any, scale: float | None) -> tuple[np.ndarray, np.ndarray, float] | None:
+def _measure(
+    value: Any, reference: Any, scale: float | None, tolerance: float = 0
+) -> tuple[np.ndarray, np.ndarray, float] | None:
     """Both as arrays, and the scale of deviations; None, after a refusal, when they cannot be compared."""
     value, reference = _numbers(value, "value"), _numbers(reference, "reference")
     if value.shape != reference.shape:
         _now().refuse(f"shape {value.shape} where {reference.shape} is right", np.inf)
     if value.size == 0:
         raise Malformed("nothing to compare: the arrays are empty")
+    if not 0 <= tolerance < 1:
+        raise Malformed(f"a tolerance is relative, less than 1; got {tolerance}")
     if not np.all(np.isfinite(reference)):
         _now().refuse("the reference is not finite", np.inf)
     if scale is None:
@@ -135,7 +140,7 @@ def agree(value: Any, reference: Any, *, tolerance: float = 1e-12, scale: float 
 
     scale: the size of what cancelled, needed when the reference is zero; by default max |reference|.
     """
-    value, reference, scale = _measure(value, reference, scale)
+    value, reference, scale = _measure(value, reference, scale, tolerance)
     error = float(np.max(np.abs(value - reference))) / scale
     docket = _now()
     docket.asked.append(("measured", error, tolerance))
@@ -148,13 +153,13 @@ def differ(value: Any, other: Any, *, by: float = VISIBLE, scale: float | None =
     value, other, scale = _measure(value, other, scale)
     apart = float(np.max(np.abs(value - other))) / scale
     _now().asked.append(("measured", None, None))
-    if not apart > by:
+    if not by < apart < np.inf:
         _now().refuse(f"only {apart:.2g} apart (relative), more than {by:g} wanted")
 
 
 def at_most(value: Any, bound: Any, *, tolerance: float = 1e-12, scale: float | None = None) -> None:
     """Measured: value <= bound + tolerance * scale, entry by entry. Same shapes; scale is max |bound| by default."""
-    value, bound, scale = _measure(value, bound, scale)
+    value, bound, scale = _measure(value, bound, scale, tolerance)
     error = max(float(np.max(value - bound)) / scale, 0.0) if np.all(np.isfinite(value)) else np.inf
     docket = _now()
     docket.asked.append(("measured", error, tolerance))
@@ -188,9 +193,10 @@ def _equal(a: Any, b: Any) -> bool:
     import sympy
 
     note("SymPy")
-    difference = sympy.sympify(a) - sympy.sympify(b)
-    if difference.has(sympy.Float):
+    a, b = sympy.sympify(a), sympy.sympify(b)
+    if a.has(sympy.Float) or b.has(sympy.Float):
         raise Malformed("same is exact: floats are for agree")
+    difference = a - b
     if difference == 0:
         return True
     # Refute at a point first: a proof is slow to fail.
@@ -217,14 +223,19 @@ def _vanishes(expression: Any) -> bool:
             roots[power] = letters.setdefault(base, sympy.Dummy()) ** power.exp.p
     if any(base.has(sympy.Pow) and any(not p.exp.is_integer for p in base.atoms(sympy.Pow)) for base in letters):
         return False  # a root under a root
-    numerator = sympy.expand(sympy.numer(sympy.together(expression.xreplace(roots))))
-    try:
+
+    def reduced(polynomial):
+        polynomial = sympy.expand(polynomial)
         for base, letter in letters.items():
-            numerator = sympy.rem(sympy.Poly(numerator, letter), sympy.Poly(letter**2 - base, letter)).as_expr()
-            numerator = sympy.expand(numerator)
+            remainder = sympy.rem(sympy.Poly(polynomial, letter), sympy.Poly(letter**2 - base, letter))
+            polynomial = sympy.expand(remainder.as_expr())
+        return polynomial
+
+    numerator, denominator = sympy.fraction(sympy.together(expression.xreplace(roots)))
+    try:
+        return bool(reduced(numerator) == 0 and reduced(denominator) != 0)
     except sympy.PolynomialError:
         return False
-    return bool(numerator == 0)
 
 
 def proved(statement: Any) -> None:
@@ -245,7 +256,7 @@ def proved(statement: Any) -> None:
     import sympy
 
     note("SymPy")
-    if not isinstance(statement, sympy.logic.boolalg.Boolean | bool):
+    if not isinstance(statement, sympy.logic.boolalg.Boolean):
         raise Malformed(f"proved takes a statement of Z3 or SymPy, not {type(statement).__name__}")
     verdict = sympy.simplify(statement)
     if verdict != sympy.true:
@@ -401,7 +412,7 @@ def _run(witness: Claim, answer: Callable | None, arguments: tuple, visible: flo
         if docket.refusal:
             raise docket.refusal
         if not docket.asked:
-            raise Refused(f"{witness.function.__name__} asks nothing")
+            raise Malformed(f"{witness.function.__name__} asks nothing")
     return docket
 
 
@@ -420,16 +431,18 @@ def hold(witness: Claim, answer: Callable | None = None) -> Outcome:
     if answer:
         _reject_spoiled(witness, answer, first)
     exact = all(kind == "exact" for kind, _, _ in asked)
+    if not exact and methods <= EXACT:
+        methods |= {"float64"}
     measured = [(error, tolerance) for _, error, tolerance in asked if tolerance is not None]
     error, tolerance = max(measured, key=lambda pair: pair[0] / (pair[1] or 1), default=(None, None))
-    if not exact and not methods:
-        methods = {"float64"}
     return Outcome("exact" if exact else "measured", ", ".join(sorted(methods)), count, error, tolerance)
 
 
 def _reject_spoiled(witness: Claim, answer: Callable, arguments: tuple) -> None:
-    called = False
-    for number in range(_places(answer(*arguments))):
+    called, places = False, _places(answer(*arguments))
+    if not places:
+        raise Malformed(f"{witness.function.__name__}: the answer under test is empty")
+    for number in range(places):
 
         def spoiled(*arguments, number=number):
             nonlocal called
@@ -472,7 +485,7 @@ def _spoil(value: Any, number: int) -> Any:
             return dataclasses.replace(
                 value, **{f.name: part for f, part in zip(dataclasses.fields(value), parts, strict=True)}
             )
-        return type(value)(parts)
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
     if isinstance(value, bool | np.bool_):
         return not value
     if isinstance(value, str):
@@ -534,7 +547,7 @@ def split_sign(tex: str) -> tuple[str, str]:
     r"""Split "\le B" into ("\le", "B"). A line that says no sign is an equality, and gives ("", tex)."""
     tex = tex.strip()
     for sign in SIGNS:
-        if tex.startswith(sign) and not tex[len(sign) : len(sign) + 1].isalpha():
+        if tex.startswith(sign) and (sign == "=" or not tex[len(sign) : len(sign) + 1].isalpha()):
             return sign, tex[len(sign) :].strip()
     return "", tex
 
@@ -653,7 +666,10 @@ def _compare(left: Any, sign: str, right: Any, tolerance: float, what: str) -> f
 def _relation(left: Any, sign: str, right: Any) -> Any:
     import sympy
 
+    if np.shape(left) != np.shape(right):
+        raise Refused(f"shape {np.shape(left)} beside {np.shape(right)}")
     both = zip(np.ravel(left), np.ravel(right), strict=True)
+    both = [(sympy.sympify(a), sympy.sympify(b)) for a, b in both]
     return sympy.And(*(a <= b if sign == r"\le" else a >= b for a, b in both))
 
 

@@ -34,20 +34,20 @@ def inputs(test: Path) -> dict[str, str]:
 
 @cache
 def _imports(path: Path, changed_ns: int) -> list[Path]:
-    """The files of the package that a file imports, wherever in it."""
-    names: set[str] = set()
+    """The files of ours that a file imports, wherever in it: of the package, or beside it."""
+    names: set[tuple[str, ...]] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            names |= {tuple(alias.name.split(".")) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            here = path.parent.parts[: len(path.parent.parts) - node.level + 1] if node.level else ()
+            module = (*here, *(node.module.split(".") if node.module else ()))
+            names |= {module, *((*module, alias.name) for alias in node.names)}
     files = []
     for name in names:
-        parts = name.split(".")
-        if parts[0] == "dlnotes":
-            for k in range(1, len(parts) + 1):
-                stem = Path(*parts[:k])
-                files += [stem.with_suffix(".py"), stem / "__init__.py"]
+        for k in range(1, len(name) + 1):
+            stem = Path(*name[:k])
+            files += [stem.with_suffix(".py"), stem / "__init__.py", path.parent / stem.with_suffix(".py")]
     return files
 
 

@@ -150,10 +150,12 @@ def read_tests(path: Path) -> Tests:
     tree = ast.parse(source, str(path))
     remarks = comments(source)
     for node in ast.walk(tree):
-        imported = {a.name for a in node.names} if isinstance(node, ast.Import) else set()
-        imported |= {node.module} if isinstance(node, ast.ImportFrom) else set()
-        for name in imported & {"pytest", "unittest"}:
+        imported = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        imported += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        for name in {name.partition(".")[0] for name in imported} & {"pytest", "_pytest", "unittest"}:
             tests.faults.append((node.lineno, name, "a file of claims imports dlnotes.check, not a test runner"))
+        if isinstance(node, ast.FunctionDef) and node not in tree.body and _registers(node):
+            tests.faults.append((node.lineno, node.name, "what the referee runs stands at the top level of its file"))
     for node in tree.body:
         if not isinstance(node, ast.FunctionDef | ast.ClassDef):
             continue
@@ -166,6 +168,11 @@ def read_tests(path: Path) -> Tests:
         if isinstance(node, ast.FunctionDef):
             _read_decorators(tests, node, source)
     return tests
+
+
+def _registers(node: ast.FunctionDef) -> bool:
+    names = {call.func.id for call in node.decorator_list if isinstance(call, ast.Call) and hasattr(call.func, "id")}
+    return bool(names & {"claim", "slip", "steps"})
 
 
 def _read_decorators(tests: Tests, node: ast.FunctionDef, source: str) -> None:

@@ -12,6 +12,7 @@ import os
 import platform
 import subprocess
 import sys
+import unittest
 from importlib import metadata
 from pathlib import Path
 
@@ -32,13 +33,20 @@ class _Item(pytest.Item):
         try:
             self.entry.update(self.verdict())
         except check.NotHere as error:
-            self.entry.update(status="not run", reason=str(error))
+            self.tell("not run", str(error))
             if os.environ.get("CI"):
                 raise
             pytest.skip(f"{self.ident}: {error}")
-        except BaseException as error:
-            self.entry.update(status="failed", reason=check.explain(error))
+        except KeyboardInterrupt:
             raise
+        except BaseException as error:
+            self.tell("failed", check.explain(error))
+            if not isinstance(error, Exception) or isinstance(error, unittest.SkipTest):  # pytest's skip and its kin
+                raise check.Malformed(f"only need() may excuse a witness: {error}") from error
+            raise
+
+    def tell(self, status, reason):
+        self.entry.update(status=status, reason=reason)
 
     def repr_failure(self, excinfo):
         if excinfo.errisinstance((check.Refused, check.Malformed, check.NotHere)):
@@ -57,6 +65,9 @@ class WitnessItem(_Item):
 
 class SlipItem(_Item):
     witness = None
+
+    def tell(self, status, reason):
+        self.entry.update(status=status)  # the reason is its witness's
 
     def verdict(self):
         off_by = check.reject(self.function.dlnotes, self.witness)
@@ -81,10 +92,14 @@ class ClaimFile(pytest.File):
         if read.faults:
             line, name, message = read.faults[0]
             raise self.CollectError(f"{test}:{line}: {name}: {message}")
-        module = _load(self.path)
+        try:
+            module = _load(self.path)
+        except (pytest.skip.Exception, pytest.xfail.Exception, unittest.SkipTest) as error:
+            raise self.CollectError(f"{test}:1: {test.stem}: only need() may excuse a witness: {error}") from error
         self.document = _blank(test)
         self.left = set()
         functions = [f for f in vars(module).values() if inspect.isfunction(f) and hasattr(f, "dlnotes")]
+        functions = list(dict.fromkeys(functions))
         witnesses = [f for f in functions if isinstance(f.dlnotes, check.Claim)]
         for item in self._items(functions, witnesses, read):
             self.left.add(item.nodeid)

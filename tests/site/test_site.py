@@ -1,0 +1,218 @@
+"""The built site, as a reader's browser meets it."""
+
+import gzip
+import html.parser
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urldefrag, urljoin, urlparse
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from dlnotes._site import question
+
+CHAPTER = "chapters/batch_norm/"
+
+
+def _pages(site):
+    return sorted(path.parent.relative_to(site).as_posix() for path in site.rglob("index.html"))
+
+
+@pytest.fixture
+def open_page(browser, address):
+    """open_page(path, **context) -> a page that records its requests and what its console says."""
+    contexts = []
+
+    def open_(path, **options):
+        contexts.append(browser.new_context(**options))
+        page = contexts[-1].new_page()
+        page.requests, page.complaints = [], []
+        page.on("request", lambda request: page.requests.append(request.url))
+        page.on("console", lambda m: page.complaints.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.goto(f"{address}/{path}", wait_until="networkidle")
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+
+
+def test_reading_asks_no_other_host_and_the_console_is_silent(site, address, open_page):
+    for path in _pages(site):
+        page = open_page(path)
+        page.mouse.wheel(0, 10_000)
+        page.wait_for_load_state("networkidle")
+        assert [url for url in page.requests if not url.startswith((address, "data:"))] == [], path
+        assert page.complaints == [], path
+        page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_what_we_write(site, open_page, scheme):
+    for path in _pages(site):
+        page = open_page(path, color_scheme=scheme)
+        for closed in page.query_selector_all(".md-content details:not([open]) > summary"):
+            closed.evaluate("summary => summary.parentElement.open = true")
+        found = Axe().run(page, context=".md-content", options={"resultTypes": ["violations"]}).response["violations"]
+        told = [f"{path}: {v['id']}: {node['html'][:160]}" for v in found for node in v["nodes"]]
+        told = [line for line in told if "md-code__nav" not in line]  # the theme's copy buttons: landmarks of one name
+        assert told == []
+        page.context.close()
+
+
+def test_no_page_is_wider_than_a_phone(site, open_page):
+    for path in _pages(site):
+        page = open_page(path, viewport={"width": 390, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+        page.context.close()
+
+
+def test_a_chapter_reads_without_javascript(open_page):
+    page = open_page(CHAPTER, java_script_enabled=False)
+    assert page.locator("h3#batch-norm-input-gradient").is_visible()
+    assert page.locator(".dl-claim tex-math .katex-html").first.is_visible()
+    step = page.locator("#batch-norm-three-paths details").first
+    step.locator("summary").click()
+    assert step.locator("code").is_visible()
+
+
+def test_a_chapter_weighs_less_than_300_kb(site, address, open_page):
+    page = open_page(CHAPTER)
+    files = {urlparse(url).path.lstrip("/") for url in page.requests if url.startswith(address)}
+    paths = [site / name / "index.html" if (site / name).is_dir() else site / name for name in files]
+    # woff2 is compressed already; the rest is as a server sends it.
+    weight = sum(
+        len(data) if p.suffix == ".woff2" else len(gzip.compress(data)) for p in paths if (data := p.read_bytes())
+    )
+    assert any(path.suffix == ".woff2" for path in paths)
+    assert weight < 300_000
+
+
+def test_a_step_opens_by_keyboard(open_page):
+    page = open_page(CHAPTER)
+    step = page.locator("#batch-norm-three-paths details").nth(1)
+    step.locator("summary").focus()
+    page.keyboard.press("Enter")
+    assert "Agrees with the line above" in step.inner_text()
+    assert step.locator(".highlight").is_visible()
+
+
+def test_the_ledger_sorts_by_a_click_and_back(open_page):
+    page = open_page("claims/")
+    column = lambda: page.locator(".dl-ledger tbody tr td:nth-child(1) code").all_inner_texts()  # noqa: E731
+    before = column()
+    head = page.get_by_role("button", name="Claim")
+    head.click()
+    up = column()
+    head.click()
+    assert column() == up[::-1]
+    assert sorted(up) == sorted(before)
+    errors = page.get_by_role("button", name="Largest error")
+    errors.click()
+    texts = page.locator(".dl-ledger tbody tr td:nth-child(4)").all_inner_texts()
+    numbers = [float(text) for text in texts if re.match(r"[0-9]", text)]
+    assert numbers == sorted(numbers)
+    assert len(numbers) > 5
+
+
+def test_the_theme_switches_and_the_figures_follow(open_page):
+    page = open_page(CHAPTER, color_scheme="light")
+    ink = lambda: page.evaluate("getComputedStyle(document.querySelector('.dl-figure svg')).color")  # noqa: E731
+    light = ink()
+    page.locator("label[title='Switch to dark']").click()
+    page.wait_for_function("document.body.dataset.mdColorScheme === 'slate'")
+    assert ink() != light
+
+
+def test_a_chapter_prints_its_verdicts_and_not_its_tests(open_page):
+    page = open_page(CHAPTER)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")  # the theme opens all folds
+    page.emulate_media(media="print")
+    assert page.locator(".dl-verdict").first.is_visible()
+    assert page.locator("#batch-norm-three-paths tex-math").last.is_visible()
+    folded = page.locator(".dl-claim .highlight, .dl-step .highlight")
+    assert folded.count() > 50
+    assert not any(block.is_visible() for block in folded.all())
+
+
+class _Links(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.links, self.ids, self.text, self.skip = [], set(), [], 0
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.ids.add(attrs.get("id"))
+        self.links += [attrs[name] for name in ("href", "src") if attrs.get(name)]
+        self.skip += tag in ("pre", "code", "script", "style", "tex-math")
+
+    def handle_endtag(self, tag):
+        self.skip -= tag in ("pre", "code", "script", "style", "tex-math")
+
+    def handle_data(self, data):
+        if not self.skip:
+            self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def parsed(site):
+    found = {}
+    for path in site.rglob("*.html"):
+        found[path] = _Links()
+        found[path].feed(path.read_text(encoding="utf-8"))
+    return found
+
+
+def test_every_link_and_asset_leads_somewhere(site, parsed):
+    broken = []
+    for path, page in parsed.items():
+        here = path.relative_to(site).as_posix().removesuffix("index.html")
+        for link in page.links:
+            target, anchor = urldefrag(urljoin(f"http://site/{here}", link))
+            if urlparse(target).netloc != "site":
+                continue
+            file = site / urlparse(target).path.lstrip("/")
+            file = file / "index.html" if file.is_dir() else file
+            if not file.is_file() or (anchor and file in parsed and anchor not in parsed[file].ids):
+                broken.append(f"{here}: {link}")
+    assert broken == []
+
+
+def test_no_markup_is_left_in_the_text(parsed):
+    for path, page in parsed.items():
+        text = "".join(page.text)
+        left = [mark for mark in ("///", "```", "$$", "{.", r"\eqref", r"\(") if mark in text]
+        assert left == [], path
+
+
+def test_all_questions_are_listed_and_only_answers_are_linked(site):
+    text = (site / "questions/index.html").read_text(encoding="utf-8")
+    for row in question.questions():
+        assert f"<code>{row['question']}</code>" in text
+    rows = re.findall(r"<tr><td><code>([^<]*)</code></td><td>[^<]*</td><td>(.*?)</td></tr>", text)
+    linked = {ident for ident, answer in rows if "<a " in answer}
+    assert {ident for ident, answer in rows if answer == "not yet answered"} == {ident for ident, _ in rows} - linked
+    chapter = (site / CHAPTER / "index.html").read_text(encoding="utf-8")
+    assert all(f'id="{ident}"' in chapter for ident in linked if ident.startswith("devoir-bn-rnn.I."))
+
+
+def test_formulas_stand_once_in_the_search_index(site):
+    index = (site / "search/search_index.json").read_text(encoding="utf-8")
+    assert "batch normalisation" in index.lower()
+    assert "frac" not in index
+
+
+def test_two_builds_are_the_same_to_the_byte(site, tmp_path):
+    subprocess.run([sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(tmp_path)], check=True)
+    names = {path.relative_to(site) for path in site.rglob("*") if path.is_file()}
+    assert names == {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()}
+    differ = [name for name in names if (site / name).read_bytes() != (tmp_path / name).read_bytes()]
+    assert [name for name in differ if not name.match("sitemap.xml*")] == []  # it carries the day
+
+
+def test_sources_of_the_build_are_not_published(site):
+    assert list(site.rglob("*.py")) == []
+    assert [Path(path) for path in site.rglob("*.tsv")] == []
