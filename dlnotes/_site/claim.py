@@ -156,7 +156,10 @@ class Claim(Block):
         wrong = failures(record.entry) if record else []
         if record is None and complete():
             wrong = ["no evidence for this version of the code: run the tests first"]
-        content = "".join(page.problem(self.md, why, find=f"id: {ident}", ident=ident) for why in wrong)
+        if shown is None:
+            wrong = ["this claim is drawn and not read: is it indented, quoted or in a list?"]
+        line = shown.line + 1 if shown else 1  # where the id stands
+        content = "".join(page.problem(self.md, why, find=line, ident=ident) for why in wrong)
         content += evidence_html(record, book.tests_of(ident), ident)
         block.set("class", f"dl-claim {record.status.replace(' ', '-') if record else 'not-run'}")
         ElementTree.SubElement(block, "div", {"class": "dl-evidence"}).text = self.md.htmlStash.store(content)
@@ -166,10 +169,8 @@ class _Agreement(Preprocessor):
     """Where this page and its test file do not fit together, say so before anything is drawn."""
 
     def run(self, lines):
-        path = page.current(self.md)
-        if path is None:
-            return lines
-        mine = {path, Path("tests") / f"test_{path.stem}.py"}
+        mine = set(page.alike(self.md))
+        mine |= {Path("tests") / f"test_{path.stem}.py" for path in mine}
         faults = [fault for fault in pages.disagreements(pages.book()) if fault.path in mine]
         boxes = [page.tell(str(fault)) for fault in faults]
         return [*boxes, "", *lines] if boxes else lines

@@ -102,7 +102,7 @@ class Figure(Block):
             drawn = svg_of(Path(path), name)
             drawn = drawn.replace("<svg", f'<svg role="img" aria-label="{html.escape(alt)}"', 1)
         except LookupError as error:
-            drawn = page.problem(self.md, str(error), find=f"figure | {target}", ident=target)
+            drawn = page.problem(self.md, str(error), find=page.header("figure", target), ident=target)
         ElementTree.SubElement(figure, "div").text = self.md.htmlStash.store(drawn)
         self.caption = ElementTree.SubElement(figure, "figcaption")
         return figure

@@ -65,21 +65,25 @@ class See(Block):
         found = next(((p, block) for p in book.pages for block in p.claims if block.id == ident), None)
         div = ElementTree.SubElement(parent, "section", {"class": "dl-claim"})
         if not found:
-            shown = page.problem(self.md, "no such claim", find=f"see | {ident}", ident=ident)
+            shown = page.problem(self.md, "no such claim", find=page.header("see", ident), ident=ident)
         else:
             where, block = found
             record = evidence.record(block, "claims")
             div.set("class", f"dl-claim {record.status.replace(' ', '-') if record else 'not-run'}")
             address = question.link(self.md, where, ident)
-            formulas = "".join(
-                f'<tex-math class="display" data-search-exclude="true" tabindex="0" role="group" aria-label="formula">'
-                f"{maths.render(tex, True)}</tex-math>"
-                for tex in block.tex
-            )
+            formulas = "".join(self._formula(tex, ident) for tex in block.tex)
             title = f'<p><strong><a href="{address}">{html.escape(block.title)}</a></strong></p>'
             shown = title + formulas + evidence_html(record, book.tests_of(ident), ident)
         ElementTree.SubElement(div, "div").text = self.md.htmlStash.store(shown)
         return div
+
+    def _formula(self, tex, ident):
+        try:
+            drawn = maths.render(tex, True)
+        except maths.TexError as error:
+            return page.problem(self.md, " ".join(str(error).split()), find=page.header("see", ident), ident=ident)
+        label = 'tabindex="0" role="group" aria-label="formula"'
+        return f'<tex-math class="display" data-search-exclude="true" {label}>{drawn}</tex-math>'
 
 
 class Extension(BlocksExtension):

@@ -5,6 +5,7 @@ Everything runs from the project's root: paths are relative to the current folde
 
 import html
 import os
+import re
 from pathlib import Path
 
 from markdown.preprocessors import Preprocessor
@@ -28,6 +29,9 @@ class _Remember(Preprocessor):
         return lines
 
 
+UNREAD = "not a block of this site, or an option or argument that it does not take"
+
+
 class _Unread(Treeprocessor):
     """A block that pymdownx does not understand is left as a paragraph that begins with slashes: say so."""
 
@@ -35,8 +39,7 @@ class _Unread(Treeprocessor):
         for paragraph in root.iter("p"):
             first = (paragraph.text or "").partition("\n")[0].strip()
             if first.startswith("///"):
-                message = "not a block of this site, or an option or argument that it does not take"
-                box = problem(self.md, message, find=first, ident=first.strip("/ ") or "///")
+                box = problem(self.md, UNREAD, find=first, ident=first.strip("/ ") or "///")
                 paragraph.text = self.md.htmlStash.store(box)
 
 
@@ -47,13 +50,17 @@ def attach(md) -> None:
         md.treeprocessors.register(_Unread(md), "dlnotes-unread", 25)  # before inline (20)
 
 
-def current(md) -> Path | None:
-    """The file of the page being converted, found by its text: a Markdown extension is not told its file."""
+def alike(md) -> list[Path]:
+    """The files that have the text of the page being converted: a Markdown extension is not told its file."""
     source = getattr(md, "dlnotes_source", "").strip()
-    for path in sorted(Path("docs").rglob("*.md")):
-        if source and path.read_text(encoding="utf-8").strip().endswith(source):  # endswith: front matter stands before
-            return path
-    return None
+    texts = {path: path.read_text(encoding="utf-8").strip() for path in sorted(Path("docs").rglob("*.md"))}
+    exact = [path for path, text in texts.items() if text == source]
+    return exact or [path for path, text in texts.items() if source and text.endswith(source)]  # after front matter
+
+
+def current(md) -> Path | None:
+    """The file of the page being converted."""
+    return next(iter(alike(md)), None)
 
 
 def tell(message: str) -> str:
@@ -63,13 +70,18 @@ def tell(message: str) -> str:
     return f'<pre class="dl-error" role="alert">{html.escape(message)}</pre>'
 
 
-def problem(md, message: str, *, find: str, ident: str) -> str:
+def header(name: str, argument: str) -> re.Pattern:
+    """What finds the first line of a block."""
+    return re.compile(rf"^[ \t>]*/{{3,}}\s*{name}\s*\|\s*{re.escape(argument.strip())}\s*$", re.M)
+
+
+def problem(md, message: str, *, find: str | re.Pattern | int, ident: str) -> str:
     """Tell an error of the page being converted.
 
-    find: a text of the page, to tell the line; ident: the id or the name the error is about.
+    find: the line, or a text or pattern of the page that tells it; ident: the id or the name the error is about.
     """
     path = current(md)
     text = path.read_text(encoding="utf-8") if path else getattr(md, "dlnotes_source", "")
-    at = text.find(find)
-    line = text.count("\n", 0, at) + 1 if at >= 0 else 1
+    found = re.search(re.escape(find) if isinstance(find, str) else find, text) if not isinstance(find, int) else None
+    line = find if isinstance(find, int) else text.count("\n", 0, found.start()) + 1 if found else 1
     return tell(f"{path or 'page'}:{line}: {ident}: {message}")

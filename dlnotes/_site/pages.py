@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dlnotes._site.page import UNREAD
 from dlnotes.check import Line, Malformed, comments, read_steps, split_sign
 
 KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -50,58 +51,89 @@ class Page:
         return "" if str(stem) == "index" else f"{stem.as_posix()}/"
 
 
-_FENCE = re.compile(r"^(\s*)(`{3,}|~{3,})(.*)$")
-_STEPS = re.compile(r"\{\s*\.steps\s+#(\S+?)\s*\}")
+# The blocks of this site, and whether they take an argument.
+BLOCKS = {"claim": True, "figure": True, "question": True, "quote": True, "see": True}
+BLOCKS |= {"chapters": False, "ledger": False, "questions": False}
+
+_BLOCK = re.compile(r"^(?P<before>[\s>*+-]*)(?P<slashes>/{3,})\s*(?P<name>\w*)\s*(?P<bar>\|?)\s*(?P<argument>.*?)\s*$")
+_FENCE = re.compile(r"^(?P<before>[\s>*+-]*)(?P<marks>`{3,}|~{3,})(?P<header>.*)$")
 
 
 def read_page(path: Path) -> Page:
     page = Page(path)
     rows = path.read_text(encoding="utf-8").splitlines()
-    fence = None  # (closing fence, id or None, first line)
-    body: list[str] = []
-    stack: list[tuple[int, str, int]] = []  # open blocks: number of slashes, name, line
-    opened: tuple[int, str, str] | None = None  # an open claim: line, id, title
+    fence: tuple[int, re.Match] | None = None  # an open fence: line, header
+    stack: list[tuple[int, str, re.Match]] = []  # open blocks: line, id or name, header
+    comment = False
     for number, row in enumerate(rows, 1):
         if fence:
-            if row.strip() == fence[0]:
-                if fence[1] is not None:
-                    page.steps.append(Block(path, fence[2], fence[1], "", tuple(step_lines("\n".join(body)))))
-                fence, body = None, []
-            else:
-                body.append(row)
-            continue
-        if match := re.match(r"^(/{3,})\s*(\w*)", row):
-            _nest(page, stack, len(match[1]), match[2], number)
-        if match := _FENCE.match(row):
-            steps = _STEPS.search(match[3])
-            # Text of an open claim is dropped: its formulas are gathered from `rows` when it closes.
-            fence, body = (match[2], steps[1] if steps else None, number), []
+            if row.lstrip(" >").rstrip() == fence[1]["marks"]:
+                _read_fence(page, fence[1], fence[0], rows[fence[0] : number - 1])
+                fence = None
+        elif comment or row.lstrip().startswith("<!--"):
+            comment = "-->" not in row
+        elif match := _FENCE.match(row):
+            fence = number, match
+        elif match := _BLOCK.match(row):
+            _read_block(page, stack, match, number, rows)
         elif not page.title and row.startswith("# "):
             page.title = row[2:].strip()
-        elif match := re.match(r"^/{3,}\s*claim\s*\|\s*(.*)$", row):
-            option = rows[number].strip() if number < len(rows) else ""
-            opened = (number, option.removeprefix("id:").strip() if option.startswith("id:") else "", match[1].strip())
-        elif match := re.match(r"^/{3,}\s*question\s*\|\s*(.*)$", row):
-            page.questions.update({ident.strip(): number for ident in match[1].split(",")})
-        elif opened and re.match(r"^/{3,}\s*$", row):
-            formulas = re.findall(r"\$\$(.+?)\$\$", "\n".join(rows[opened[0] : number]), re.S)
-            page.claims.append(Block(path, *opened, tuple(strip_label(tex) for tex in formulas)))
-            opened = None
-    page.faults += [(line, name, "this block is not closed") for _, name, line in stack]
+    page.faults += [(line, ident or block["name"], "this block is not closed") for line, ident, block in stack]
+    if fence:
+        ident = re.search(r"#([^\s}]+)", fence[1]["header"])
+        page.faults.append((fence[0], ident[1] if ident else "fence", "this fence is not closed"))
     return page
 
 
-def _nest(page: Page, stack: list[tuple[int, str, int]], slashes: int, name: str, line: int) -> None:
-    """Follow the blocks that are open. pymdownx drops what does not nest without a word."""
-    if name:
-        if stack and stack[-1][0] <= slashes:
-            message = f"inside {stack[-1][1]}, which needs more slashes than what it contains"
-            page.faults.append((line, name, message))
-        stack.append((slashes, name, line))
-    elif stack and stack[-1][0] == slashes:
-        stack.pop()
-    else:
-        page.faults.append((line, "/" * slashes, "this closes no block"))
+def _read_fence(page: Page, match: re.Match, line: int, body: list[str]) -> None:
+    header = match["header"].strip()
+    if not re.match(r"\{?\s*(\S+\s+)*\.?steps\b", header):
+        return
+    ident = re.search(r"#([^\s}]+)", header)
+    ident = ident[1] if ident else "steps"
+    if not re.fullmatch(r"\{\s*\.steps\s+#\S+\s*\}", header):
+        page.faults.append((line, ident, "a derivation takes an id, and nothing else: ```{.steps #id}"))
+    elif match["before"]:
+        page.faults.append((line, ident, "a derivation stands at the start of its line"))
+    page.steps.append(Block(page.path, line, ident, "", tuple(step_lines("\n".join(body)))))
+
+
+def _read_block(page: Page, stack: list, match: re.Match, line: int, rows: list[str]) -> None:
+    """Follow the blocks that are open. What pymdownx would drop without a word is a fault."""
+    slashes, name, argument = len(match["slashes"]), match["name"].lower(), match["argument"]
+    if not match["name"]:
+        if stack and len(stack[-1][2]["slashes"]) == slashes:
+            first, ident, opened = stack.pop()
+            if opened["name"].lower() == "claim":
+                _read_claim(page, first, ident, opened, rows[first : line - 1])
+        else:
+            page.faults.append((line, match["slashes"], "this closes no block"))
+        return
+    ident = ""
+    if name == "claim":
+        option = rows[line].lstrip(" >*+-") if line < len(rows) else ""
+        ident = option.removeprefix("id:").strip() if option.startswith("id:") else ""
+    elif name == "question":
+        for question in (part.strip() for part in argument.split(",")):
+            if question in page.questions:
+                page.faults.append((line, question, "answered twice on this page"))
+            page.questions.setdefault(question, line)
+    if name not in BLOCKS or BLOCKS[name] != bool(match["bar"] and argument):
+        page.faults.append((line, match.string.lstrip(" >*+-/").strip(), UNREAD))
+    elif match["before"] or match["name"] != name:
+        page.faults.append((line, ident or name, "a block stands at the start of its line, its name in lower case"))
+    if stack and len(stack[-1][2]["slashes"]) <= slashes:
+        message = f"inside {stack[-1][2]['name']}, which needs more slashes than what it contains"
+        page.faults.append((line, name, message))
+    stack.append((line, ident, match))
+
+
+def _read_claim(page: Page, line: int, ident: str, match: re.Match, body: list[str]) -> None:
+    text = "\n".join(body)
+    formulas = re.findall(r"\$\$(.+?)\$\$", text, re.S)
+    page.claims.append(Block(page.path, line, ident, match["argument"], tuple(map(strip_label, formulas))))
+    if re.search(r"\\[\[(]|\\begin\b", re.sub(r"\$\$.+?\$\$|\$[^$]+\$|`[^`]+`", "", text, flags=re.S)):
+        page.faults.append((line, ident, "a formula of a claim stands between dollars, or it is tied to no test"))
 
 
 def strip_label(tex: str) -> str:
@@ -147,7 +179,11 @@ class Tests:
 def read_tests(path: Path) -> Tests:
     tests = Tests(path)
     source = path.read_text(encoding="utf-8")
-    tree = ast.parse(source, str(path))
+    try:
+        tree = ast.parse(source, str(path))
+    except SyntaxError as error:
+        tests.faults.append((error.lineno or 1, path.stem, f"Python cannot read this file: {error.msg}"))
+        return tests
     remarks = comments(source)
     for node in ast.walk(tree):
         imported = [a.name for a in node.names] if isinstance(node, ast.Import) else []
@@ -159,6 +195,8 @@ def read_tests(path: Path) -> Tests:
     for node in tree.body:
         if not isinstance(node, ast.FunctionDef | ast.ClassDef):
             continue
+        if node.name.startswith("test_"):
+            tests.faults.append((node.lineno, node.name, "no test runner reads this file: register a claim"))
         if node.name in tests.lines:
             first = tests.lines[node.name]
             tests.faults.append((node.lineno, node.name, f"defined twice, first at line {first}: only one would run"))
@@ -245,14 +283,15 @@ class Fault:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.id}: {self.message}"
+        return " ".join(f"{self.path}:{self.line}: {self.id}: {self.message}".split())
 
 
 def disagreements(of: Book) -> list[Fault]:
     """Every way in which pages and tests do not fit together."""
     faults = [Fault(read.path, *fault) for read in (*of.pages, *of.tests) for fault in read.faults]
     shown = [block for page in of.pages for block in (*page.claims, *page.steps)]
-    known = {block.id for block in shown}
+    claims = {block.id for page in of.pages for block in page.claims}
+    derivations = {block.id for page in of.pages for block in page.steps}
     tested = Counter(ident for tests in of.tests for ident in tests.ids)
     for ident, times in Counter(block.id for block in shown).items():
         for block in [b for b in shown if b.id == ident][1:] if times > 1 else []:
@@ -272,8 +311,13 @@ def disagreements(of: Book) -> list[Fault]:
         for ident, line in tests.ids.items():
             if tested[ident] > 1:
                 faults.append(Fault(tests.path, line, ident, "this id is tested in two files"))
-            if ident not in known:
+            if ident not in claims | derivations:
                 faults.append(Fault(tests.path, line, ident, "a test without a claim on a page"))
+            elif ident not in claims and (names := tests.witnesses.get(ident)):
+                faults.append(Fault(tests.path, tests.lines[names[0]], ident, "a witness of what is a derivation"))
+            elif ident not in derivations and ident in tests.steps:
+                line = tests.lines[tests.steps[ident][0]]
+                faults.append(Fault(tests.path, line, ident, "a derivation of what is a claim"))
             elif ident in tests.slips and ident not in tests.witnesses:
                 faults.append(Fault(tests.path, line, ident, "a slip without a witness"))
         faults += _formulas(of, tests)
@@ -287,7 +331,7 @@ def _formulas(of: Book, tests: Tests) -> list[Fault]:
     steps = {block.id: block for page in of.pages for block in page.steps}
     for ident, names in tests.witnesses.items():
         block = claims.get(ident)
-        if block is None:
+        if block is None:  # said elsewhere
             continue
         checked = set().union(*(tests.tex.get(n, set()) for w in names for n in (w, tests.answers.get(w, w))))
         for tex in block.tex:

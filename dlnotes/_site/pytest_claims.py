@@ -143,8 +143,9 @@ class ClaimFile(pytest.File):
                 )
                 through = [w for w in witnesses if w.dlnotes.id == ident and w.dlnotes.answer]
                 if not through:
+                    line = read.lines[function.__name__]
                     raise self.CollectError(
-                        f"{self.path.name}: {ident}: {function.__name__}: no witness takes an answer"
+                        f"{read.path}:{line}: {ident}: {function.__name__}: no witness takes an answer"
                     )
                 for witness in through:
                     slot = place["by"].setdefault(witness.__name__, {"status": "not run", "off_by": None})

@@ -18,9 +18,13 @@ from pymdownx.blocks.block import Block
 from dlnotes._site import page, pages
 
 
-@functools.cache
 def table(path: Path) -> tuple[dict, ...]:
     """The rows of a tab-separated file with a header."""
+    return _table(path, path.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=8)
+def _table(path: Path, changed_ns: int) -> tuple[dict, ...]:
     with path.open(encoding="utf-8", newline="") as file:
         return tuple(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 
@@ -53,7 +57,7 @@ class Question(Block):
             elif answered.get(ident) and answered[ident].path != page.current(self.md):
                 why = f"answered on {answered[ident].path} too"
             if why:
-                box = page.problem(self.md, why, find=f"question | {self.argument}", ident=ident)
+                box = page.problem(self.md, why, find=page.header("question", self.argument), ident=ident)
                 ElementTree.SubElement(section, "div").text = self.md.htmlStash.store(box)
             ElementTree.SubElement(label, "code", {"id": ident}).text = ident
         return section

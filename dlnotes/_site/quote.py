@@ -58,7 +58,7 @@ class Quote(Block):
         try:
             shown = code_html(find(Path(path), name))
         except (LookupError, SyntaxError) as error:
-            shown = page.problem(self.md, str(error), find=f"quote | {target}", ident=target)
+            shown = page.problem(self.md, str(error), find=page.header("quote", target), ident=target)
         ElementTree.SubElement(block, "p", {"class": "dl-quote-name"}).text = target
         ElementTree.SubElement(block, "div").text = self.md.htmlStash.store(shown)
 

@@ -15,12 +15,14 @@ from dlnotes._site.claim import complete, mark, small
 
 def fence(source, language, class_name, options, md, *, classes, id_value, attrs, **kwargs) -> str:
     ident = id_value or "steps"
-    header = f"#{ident}"
+    block = next((b for p in pages.book().pages for b in p.steps if b.id == ident), None)
+    header = block.line if block else f"#{ident}"
     if not id_value or classes or attrs:
         return page.problem(md, "a derivation takes an id, and nothing else: ```{.steps #id}", find=header, ident=ident)
-    block = next((b for p in pages.book().pages for b in p.steps if b.id == ident), None)
     record = block and evidence.record(block, "steps")
     boxes = ""
+    if block is None:
+        boxes = page.problem(md, "this derivation is drawn and not read: is it in a list?", find=header, ident=ident)
     if record and record.status == "failed":
         boxes = page.problem(md, f"the derivation fails: {record.entry['reason']}", find=header, ident=ident)
     if complete() and not (record and record.status == "held"):

@@ -457,34 +457,9 @@ DROPPED = {
     ),
     "test that Python cannot read": (TEST, "", "\n\ndef f(:\n    pass\n", "tests/test_small.py:40: "),
 }  # fmt: skip
-# Those of which nothing is said yet.
-OPEN = {
-    "claim set in by a space",
-    "claim in a list",
-    "claim in a quotation",
-    "claim with a capital",
-    "claim around a claim",
-    "formula after a block in a claim",
-    "formula in brackets",
-    "formula in an environment",
-    "steps after its id",
-    "steps in a quotation",
-    "steps not closed",
-    "claim in a comment",
-    "unknown block below a line of text",
-    "claim without a title below a line of text",
-    "unknown block in a list",
-    "question twice on a page",
-    "derivation tested under a claim's id",
-    "witness under a derivation's id",
-    "function for another test runner",
-    "test that Python cannot read",
-}
 
 
-@pytest.mark.parametrize(
-    "case", [pytest.param(case, marks=pytest.mark.xfail(strict=True)) if case in OPEN else case for case in DROPPED]
-)
+@pytest.mark.parametrize("case", DROPPED)
 def test_nothing_is_dropped_without_a_word(write, case):
     file, old, new, begins = DROPPED[case]
     change(file, old, new)
@@ -504,7 +479,6 @@ def test_an_id_on_two_pages_is_told_on_the_second(write):
         convert(other)
 
 
-@pytest.mark.xfail(strict=True, reason="a page is known by its text")
 def test_two_pages_alike_are_told(write):
     change(PAGE, "/// question | small.1, small.2", "/// quote | tests/test_small.py::total")
     write("docs/chapters/copy.md", PAGE.read_text())
