@@ -24,7 +24,7 @@ class Batch:
     dy: np.ndarray
     gamma: np.ndarray
     beta: np.ndarray
-    eps: Any  # a number, or one a feature
+    eps: Any  # a number, or a symbol
 
     sqrt = staticmethod(np.sqrt)
     gradient = staticmethod(complex_step)  # gradient(f, x): of the scalar f at the array x
@@ -108,7 +108,8 @@ def batch(rng):
     """Five examples, three features; dy leans on x, so that no term of the gradient is small."""
     x = rng.normal(size=(5, 3)) * [1.2, 0.7, 2.0] + [3.0, -1.0, 0.5]
     dy = rng.normal(size=(5, 3)) + 0.8 * (x - x.mean(0)) + 0.6
-    return Batch(x, dy, gamma=rng.uniform(1.2, 2.0, 3), beta=rng.uniform(0.5, 1.5, 3), eps=0.3)
+    gamma = rng.uniform(1.2, 2.0, 3) * [1, -1, 1]
+    return Batch(x, dy, gamma, beta=rng.uniform(0.5, 1.5, 3), eps=0.3)
 
 
 def symbols(n):
@@ -187,10 +188,13 @@ def by_definition(case, y=y):
 
 @claim("batch-norm-forward", cases=batch)
 def by_torch(case, y=y):
-    """PyTorch's own layer, in training mode."""
+    """PyTorch's own layer, in training mode; with eps as given, and left at its default."""
     torch = need("torch")
     x, gamma, beta = map(torch.tensor, (case.x, case.gamma, case.beta))
-    agree(y(case), torch.nn.functional.batch_norm(x, None, None, gamma, beta, training=True, eps=case.eps).numpy())
+    layer = torch.nn.functional.batch_norm
+    agree(y(case), layer(x, None, None, gamma, beta, training=True, eps=case.eps).numpy())
+    default = batch_norm.forward(case.x, case.gamma, case.beta)[0]
+    agree(default, layer(x, None, None, gamma, beta, training=True).numpy())
 
 
 def unit_variance(case):
@@ -340,29 +344,55 @@ def as_if_the_square_were_there(case):
     return case.v / (case.v + case.eps)
 
 
-def without_epsilon(rng):
-    """A batch, and eps = 0."""
-    return no_epsilon(batch(rng))
+@dataclass(frozen=True)
+class Scaled:
+    """A batch without eps, and a factor on its inputs."""
+
+    case: Batch
+    c: Any
+
+    @property
+    def larger(self):
+        return replace(self.case, x=self.c * self.case.x)
 
 
-def literal_scaled(case):
+def scaled_batch(rng):
+    """A batch, and a factor between 2 and 5."""
+    return Scaled(no_epsilon(batch(rng)), rng.uniform(2, 5))
+
+
+def scaled_symbols():
+    """Two and three examples, and a positive factor, in symbols."""
+    import sympy
+
+    for case in small_batches():
+        yield Scaled(no_epsilon(case), sympy.Symbol("c", positive=True))
+
+
+def literal_scaled(scaled):
     # $$ \hat x_i(c x) = \hat x_i(x), \qquad \check x_i(c x) = \frac1c\,\check x_i(x)
     #    \qquad (c > 0,\ \varepsilon = 0) $$
-    return to_the_letter(case).x_hat / 3.5
+    return to_the_letter(scaled.case).x_hat / scaled.c
 
 
-@claim("batch-norm-missing-square-scale", cases=without_epsilon)
-def rescaled(case, literal_scaled=literal_scaled):
-    """Multiply the inputs by 3.5: through `forward`, and through the layer as printed."""
-    larger = replace(case, x=3.5 * case.x)
-    agree(larger.saved.x_hat, case.saved.x_hat)
-    agree(literal_scaled(case), to_the_letter(larger).x_hat)
+@claim("batch-norm-missing-square-scale", cases=scaled_batch)
+def rescaled(scaled, literal_scaled=literal_scaled):
+    """Multiply the inputs by c: through `forward`, and through the layer as printed."""
+    agree(scaled.larger.saved.x_hat, scaled.case.saved.x_hat)
+    agree(literal_scaled(scaled), to_the_letter(scaled.larger).x_hat)
+
+
+@claim("batch-norm-missing-square-scale", cases=scaled_symbols)
+def rescaled_in_symbols(scaled, literal_scaled=literal_scaled):
+    """The same in symbols."""
+    same(scaled.larger.x_hat, scaled.case.x_hat)
+    same(literal_scaled(scaled), to_the_letter(scaled.larger).x_hat)
 
 
 @slip("batch-norm-missing-square-scale")
-def scale_invariant_too(case):
+def scale_invariant_too(scaled):
     """Believe that the printed layer ignores the scale of its input, as the right one does."""
-    return to_the_letter(case).x_hat
+    return to_the_letter(scaled.case).x_hat
 
 
 # --- the missing square, in the gradient ------------------------------------------------------------------------------
@@ -390,13 +420,21 @@ def literal_dx_in_symbols(case, literal_dx=literal_dx):
 
 @claim("batch-norm-missing-square-gradient", cases=batch)
 def even_where_the_outputs_agree(case):
-    """Inputs of variance 1: both layers give the same outputs, and different gradients."""
+    """Inputs of variance 1: the same outputs, and a last term that is twice as large."""
     case = unit_variance(case)
-    agree(to_the_letter(case).x_hat, case.x_hat)
-    differ(literal_dx(to_the_letter(case)), dx(case))
+    literal = to_the_letter(case)
+    agree(literal.x_hat, case.x_hat)
+    differ(literal_dx(literal), dx(case))
+    last_term = case.gamma / (case.N * case.s) * case.x_hat * sum(case.dy * case.x_hat)
+    agree(literal_dx(literal), dx(case) - last_term)
 
 
-@slip("batch-norm-missing-square-gradient", blind=lambda case: orthogonal_to_x_hat(variance_1(case)))
+def variance_1_and_orthogonal(case):
+    """v = 1, and a gradient without a component along x_hat."""
+    return orthogonal_to_x_hat(variance_1(case))
+
+
+@slip("batch-norm-missing-square-gradient", blind=variance_1_and_orthogonal)
 def gradient_of_the_right_layer(case):
     """Give the gradient of the layer with its square."""
     meant = (Symbols if isinstance(case, Symbols) else Batch)(case.x, case.dy, case.gamma, case.beta, case.eps)
@@ -529,10 +567,16 @@ def dbeta_steps(case):
     """The chain rule again; beta enters each output with slope 1."""
     # \frac{\partial L}{\partial \beta}
     yield case.gradient(loss_of_beta(case), case.beta)
+    slopes = np.array([shift_of_output(case, i) for i in range(case.N)])
     # = \sum_i \frac{\partial L}{\partial y_i}\,\frac{\partial y_i}{\partial \beta}
-    yield sum(case.gradient(lambda y: (case.dy * y).sum(), case.output(case.x_hat)) * 1)
+    yield sum(case.gradient(lambda y: (case.dy * y).sum(), case.output(case.x_hat)) * slopes)
     # = \sum_i g_i
     yield sum(case.dy)
+
+
+def shift_of_output(case, i):
+    """dy_i / dbeta, one a feature."""
+    return case.gradient(lambda beta: replace(case, beta=beta).output(case.x_hat)[i].sum(), case.beta)
 
 
 # --- the gradient for the input ---------------------------------------------------------------------------------------
@@ -693,9 +737,10 @@ def dmu_steps(case):
     """The mean acts on each x_hat_j directly, and through the variance; the second way closes."""
     # \frac{\partial L}{\partial \mu}
     yield case.gradient(loss_of_mean(case), case.mu)
-    direct = sum(case.gradient(loss_of_x_hat(case), case.x_hat) * (-1 / case.s))
+    slopes = np.array([slope_by_mean(case, j) for j in range(case.N)])
+    direct = sum(case.gradient(loss_of_x_hat(case), case.x_hat) * slopes)
     dv_by_dmu = case.gradient(lambda mean: case.variance(case.x, mean).sum(), case.mu)
-    # = \sum_j \frac{\partial L}{\partial \hat x_j} \Bigl( -\frac1s \Bigr)
+    # = \sum_j \frac{\partial L}{\partial \hat x_j}\,\frac{\partial \hat x_j}{\partial \mu}
     #   + \frac{\partial L}{\partial v}\,\frac{\partial v}{\partial \mu}
     yield direct + case.gradient(loss_of_variance(case), case.v) * dv_by_dmu
     # = \sum_j \gamma\, g_j \Bigl( -\frac1s \Bigr)
@@ -703,6 +748,11 @@ def dmu_steps(case):
     yield sum(case.gamma * case.dy * (-1 / case.s)) + dv(case) * (-2 * sum(case.x - case.mu) / case.N)
     # = -\frac{\gamma}{s} \sum_j g_j
     yield -case.gamma / case.s * sum(case.dy)
+
+
+def slope_by_mean(case, j):
+    """d x_hat_j / dmu, with x and v held."""
+    return case.gradient(lambda mean: case.normalised(case.x, mean, case.v)[j].sum(), case.mu)
 
 
 @steps("batch-norm-three-paths", cases=(batch, small_batches), ends_in=dx)
@@ -730,11 +780,6 @@ def three_paths(case):
 
 
 # --- what the gradient cannot see -------------------------------------------------------------------------------------
-
-
-def sum_of_dx(case):
-    # $$ \sum_i \frac{\partial L}{\partial x_i} = 0 $$
-    return sum(dx(case))
 
 
 @claim("batch-norm-gradient-sums-to-zero", cases=batch)
@@ -907,8 +952,23 @@ def two_examples():
 @claim("batch-norm-one-example", cases=one_example)
 def one_example_in_symbols(case, dx=dx):
     """`backward` on one example, in symbols."""
-    # $$ \frac{\partial L}{\partial x_1} = 0 \qquad (N = 1) $$
+    # $$ \frac{\partial L}{\partial x_1} = 0 \qquad (N = 1,\ \varepsilon > 0) $$
     same(dx(case), [[0]])
+
+
+def one_row(rng):
+    """One example of three features."""
+    case = batch(rng)
+    return replace(case, x=case.x[:1], dy=case.dy[:1])
+
+
+@claim("batch-norm-one-example", cases=one_row)
+def one_example_measured(case, dx=dx):
+    """`forward`, then `backward`, on one example: the output is beta, and only beta has a gradient."""
+    agree(batch_norm.forward(case.x, case.gamma, case.beta, eps=case.eps)[0], case.beta[None])
+    agree(dx(case), np.zeros((1, 3)), scale=1)
+    agree(dbeta(case), case.dy[0])
+    agree(dgamma(case), np.zeros(3), scale=1)
 
 
 @slip("batch-norm-one-example")
@@ -923,6 +983,20 @@ def two_examples_in_symbols(case, dx=dx):
     # $$ \frac{\partial L}{\partial x_1} = \frac{\partial L}{\partial x_2} = 0 \qquad (N = 2,\ \varepsilon = 0) $$
     same(dx(case), [[0], [0]])
     same(case.x_hat**2, [[1], [1]])
+
+
+def two_rows(rng):
+    """Two examples of three features, without eps."""
+    case = no_epsilon(batch(rng))
+    return replace(case, x=case.x[:2], dy=case.dy[:2])
+
+
+@claim("batch-norm-two-examples", cases=two_rows)
+def two_examples_measured(case):
+    """`forward`, then `backward`, on two examples: the outputs are beta + gamma and beta - gamma, in some order."""
+    y = batch_norm.forward(case.x, case.gamma, case.beta, eps=0)[0]
+    agree(np.sort(y, axis=0), np.sort([case.beta + case.gamma, case.beta - case.gamma], axis=0))
+    agree(dx(case), np.zeros((2, 3)), scale=np.abs(case.gamma * case.dy / case.s).max())
 
 
 @slip("batch-norm-two-examples")
@@ -963,11 +1037,23 @@ def images(rng):
 
 
 def image_outputs(case):
-    # $$ \mu_c = \frac{1}{N H W} \sum_{n,h,w} x_{nchw},
-    #    \qquad v_c = \frac{1}{N H W} \sum_{n,h,w} (x_{nchw} - \mu_c)^2 $$
+    # $$ \mu = \frac1N \sum_{i \in \text{channel}} x_i,
+    #    \qquad v = \frac1N \sum_{i \in \text{channel}} (x_i - \mu)^2 $$
     y, saved = batch_norm.forward(case.x, case.gamma, case.beta, eps=case.eps)
     gradients = batch_norm.backward(case.dy, saved)
     return y, gradients.dx, gradients.dgamma, gradients.dbeta
+
+
+def one_image(rng):
+    """A single image of 2 x 4 positions, five channels."""
+    case = images(rng)
+    return replace(case, x=case.x[:1], dy=case.dy[:1])
+
+
+@claim("batch-norm-images", cases=one_image)
+def one_image_as_rows(case):
+    """One image alone: its eight positions are the examples."""
+    as_rows(case)
 
 
 @claim("batch-norm-images", cases=images)
@@ -1047,7 +1133,7 @@ def evaluation(rng):
 
 
 def evaluation_dx(case):
-    # $$ \frac{\partial L}{\partial x_i} = \frac{\gamma\, g_i}{\sqrt{\text{running\_var} + \varepsilon}} $$
+    # $$ \frac{\partial L}{\partial x_i} = \frac{\gamma\, g_i}{\sqrt{\bar v + \varepsilon}} $$
     return case.gamma * case.dy / case.s
 
 
@@ -1077,7 +1163,7 @@ def training_gradient(case):
 
 
 def running_variance(case):
-    # $$ \text{running\_var} \leftarrow (1 - \text{momentum})\,\text{running\_var} + \text{momentum}\,\frac{N}{N - 1}\,v $$
+    # $$ \bar v \leftarrow (1 - \text{momentum})\,\bar v + \text{momentum}\,\frac{N}{N - 1}\,v $$
     return 0.75 * 2.5 + 0.25 * case.v * case.N / (case.N - 1)
 
 
@@ -1140,25 +1226,42 @@ def one_pass(case):
 
 @claim("batch-norm-bad-input")
 def bad_input():
-    """Wrong shapes, wrong dtypes, a negative eps, a constant feature without eps."""
-    x, gamma, beta = np.ones((4, 3)), np.ones(3), np.zeros(3)
-    refuses(lambda: batch_norm.forward(x[0], gamma, beta), naming="x")
-    refuses(lambda: batch_norm.forward(x[:0], gamma, beta), naming="x")
-    refuses(lambda: batch_norm.forward(x.astype(int), gamma, beta), naming="x")
-    refuses(lambda: batch_norm.forward(x[:, :, None], gamma, beta), naming="x")
-    refuses(lambda: batch_norm.forward(x, gamma[:1], beta), naming="gamma")
-    refuses(lambda: batch_norm.forward(x, gamma, beta[:, None]), naming="beta")
-    refuses(lambda: batch_norm.forward(x, gamma, beta * 1j), naming="beta")
-    refuses(lambda: batch_norm.forward(x, gamma, beta, eps=-1e-5), naming="eps")
-    refuses(lambda: batch_norm.forward(x, gamma, beta, eps=0), naming="eps")
+    """Wrong shapes, wrong dtypes, an eps that is no constant, and features without variance where eps is 0."""
+    x, gamma, beta = np.arange(12.0).reshape(4, 3) ** 2, np.ones(3), np.zeros(3)
+    for bad in (x[0], x[:0], x[:, :, None], x[:, :, None, None, None], x.astype(int), x + 1j, x > 0, x.astype(object)):
+        refuses(lambda bad=bad: batch_norm.forward(bad, gamma, beta), naming="x")
+    for bad in (gamma[:1], gamma[:, None], 1.0, gamma * 1j, gamma > 0):
+        refuses(lambda bad=bad: batch_norm.forward(x, bad, beta), naming="gamma")
+        refuses(lambda bad=bad: batch_norm.forward(x, gamma, bad), naming="beta")
+    for bad in (-1e-5, np.nan, np.inf, [0.1], [0.1, 0.2, 0.3], "small", 1j):
+        refuses(lambda bad=bad: batch_norm.forward(x, gamma, beta, eps=bad), naming="eps")
+    for constant in (1.0, 0.1, 0.7):  # the mean of 0.1, 0.1, 0.1 is not 0.1
+        flat = np.where(np.arange(3) == 1, constant, x)
+        refuses(lambda flat=flat: batch_norm.forward(flat, gamma, beta, eps=0), naming="eps")
+        refuses(lambda flat=flat: batch_norm.forward(flat.astype("f4"), gamma, beta, eps=1e-50), naming="eps")
     saved = batch_norm.forward(x, gamma, beta)[1]
-    refuses(lambda: batch_norm.backward(x[:1], saved), naming="dy")
+    for bad in (x[:1], x[:, :2], x.T, x.astype(int), x + 1j, x > 0):
+        refuses(lambda bad=bad: batch_norm.backward(bad, saved), naming="dy")
+
+
+@claim("batch-norm-precision", cases=images)
+def in_single_precision(case):
+    """The same batch in float32 and float64: the results are float32, and as near as float32 allows."""
+    single = Images(*(a.astype(np.float32) for a in (case.x, case.dy, case.gamma, case.beta)), case.eps)
+    for low, high in zip(image_outputs(single), image_outputs(case), strict=True):
+        same(str(low.dtype), "float32")
+        agree(low, high, tolerance=1e-5)
 
 
 @claim("batch-norm-pure", cases=images)
 def inputs_unchanged(case):
-    """Inputs that cannot be written to, then a second call: same results, to the bit."""
+    """Arrays that cannot be written to, the saved ones too; then the same calls again: the same bits."""
     for array in (case.x, case.dy, case.gamma, case.beta):
         array.setflags(write=False)
-    first, again = image_outputs(case), image_outputs(case)
-    same([bool(np.array_equal(a, b)) for a, b in zip(first, again, strict=True)], [True] * 4)
+    y, saved = batch_norm.forward(case.x, case.gamma, case.beta, eps=case.eps)
+    for array in (saved.x_hat, saved.inv_std, saved.gamma):
+        array.setflags(write=False)
+    first, again = batch_norm.backward(case.dy, saved), batch_norm.backward(case.dy, saved)
+    for name in ("dx", "dgamma", "dbeta"):
+        agree(getattr(again, name), getattr(first, name), tolerance=0)
+    agree(image_outputs(case)[0], y, tolerance=0)

@@ -51,7 +51,7 @@ def kinds(entry: dict) -> str:
 def worst(entry: dict) -> tuple[float, float] | None:
     """The error and the tolerance of the witness that came closest to its tolerance."""
     pairs = [(w["error"], w["tolerance"]) for w in entry["witnesses"].values() if w["error"] is not None]
-    return max(pairs, key=lambda pair: pair[0] / pair[1], default=None)
+    return max(pairs, key=lambda pair: pair[0] / (pair[1] or 1), default=None)
 
 
 def complete() -> bool:

@@ -29,17 +29,16 @@ def projection():
 
 
 def missing_square():
-    """Variance of the normalised values against the variance of the input: as meant, and as printed."""
-    eps = 1e-5
+    """Variance of the normalised values against the variance of the input: as meant, and as printed; without eps."""
     variances = np.geomspace(1e-3, 1e3, 121)
     x = np.random.default_rng(0).normal(size=(64, 1))
     x = (x - x.mean()) / x.std() * np.sqrt(variances)
-    _, saved = batch_norm.forward(x, np.ones(121), np.zeros(121), eps=eps)
-    as_printed = (x - x.mean(0)) / np.sqrt(x.var(0) ** 2 + eps)
+    _, saved = batch_norm.forward(x, np.ones(121), np.zeros(121), eps=0)
+    as_printed = (x - x.mean(0)) / x.var(0)
 
     figure, ax = plt.subplots()
-    ax.loglog(variances, saved.x_hat.var(0), color="C0", label=r"as meant: $\sqrt{v + \varepsilon}$")
-    ax.loglog(variances, as_printed.var(0), "--", color="C1", label=r"as printed: $\sqrt{v^2 + \varepsilon}$")
+    ax.loglog(variances, saved.x_hat.var(0), color="C0", label=r"as meant: divided by $\sqrt{v}$")
+    ax.loglog(variances, as_printed.var(0), "--", color="C1", label="as printed: divided by $v$")
     ax.set_xlabel("variance $v$ of the input")
     ax.set_ylabel("variance of the output")
     ax.legend()

@@ -405,7 +405,8 @@ def test_no_line_begins_with_the_comma_after_a_formula(convert, browser):
         page.set_content(f"<style>{style}</style><div style='width:{width}px'>{text}</div>")
         box = page.evaluate(
             """() => {
-                const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), range = document.createRange();
+                const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+                const range = document.createRange();
                 while (!/^,/.test(words.nextNode().data));
                 range.setStart(words.currentNode, 0), range.setEnd(words.currentNode, 1);
                 const formula = document.querySelector(".katex-html").getBoundingClientRect();
