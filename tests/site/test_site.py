@@ -79,8 +79,9 @@ def test_a_chapter_reads_without_javascript(open_page):
     assert step.locator("code").is_visible()
 
 
-def test_a_chapter_weighs_less_than_300_kb(site, address, open_page):
-    page = open_page(CHAPTER)
+@pytest.mark.parametrize("stem", [path.stem for path in sorted(Path("docs/chapters").glob("*.md"))])
+def test_a_chapter_weighs_less_than_300_kb(site, address, open_page, stem):
+    page = open_page(f"chapters/{stem}/")
     files = {urlparse(url).path.lstrip("/") for url in page.requests if url.startswith(address)}
     paths = [site / name / "index.html" if (site / name).is_dir() else site / name for name in files]
     # woff2 is compressed already; the rest is as a server sends it.
@@ -202,7 +203,7 @@ def test_all_questions_are_listed_and_only_answers_are_linked(site):
 def test_formulas_stand_once_in_the_search_index(site):
     index = (site / "search/search_index.json").read_text(encoding="utf-8")
     assert "batch normalisation" in index.lower()
-    assert "frac" not in index
+    assert "\\frac" not in index.replace("\\\\", "\\")
 
 
 def test_two_builds_are_the_same_to_the_byte(site, tmp_path):
