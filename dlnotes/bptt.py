@@ -11,7 +11,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Saved:
-    """What ``backward`` needs of the forward pass: all inputs and states. No z is kept."""
+    """What ``backward`` needs of the forward pass: all inputs and states, as they are, not copies."""
 
     x: np.ndarray  # (T, B, D)
     h0: np.ndarray  # (B, H)
@@ -80,7 +80,7 @@ def backward(dh, saved):
     if dh.shape != h.shape:
         raise ValueError(f"dh has shape {dh.shape}; expected that of h, {h.shape}")
     if dh.dtype.kind not in "fiuO":  # objects: symbols and fractions
-        raise ValueError(f"dh has dtype {dh.dtype}; expected real numbers")
+        raise ValueError(f"dh has dtype {dh.dtype}; expected numbers, real and not booleans")
     slope = h * (1 - h)  # sigma'(z)
     dz = np.empty(h.shape, np.result_type(dh, h))
     from_later = np.zeros_like(h0)  # what the steps after t ask of h_t

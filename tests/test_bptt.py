@@ -660,6 +660,28 @@ def slope_steps(case):
     yield case.h * (1 - case.h)
 
 
+def slopes(points):
+    """dx of one unit whose pre-activation is x."""
+    one = np.ones((1, 1))
+    saved = [bptt.forward(np.full((1, 1, 1), z), 0 * one, 0 * one, one)[1] for z in points]
+    return np.array([bptt.backward(np.ones((1, 1, 1)), each).dx.item() for each in saved])
+
+
+def saturated():
+    """Four points from 38 on, and four from 0 down."""
+    yield np.array([38.0, 40.0, 100.0, 700.0]), np.array([0.0, -1.0, -20.0, -300.0])
+
+
+@claim("bptt-slope-lost", cases=saturated)
+def lost_above_and_kept_below(case):
+    """`backward` through one unit: exactly 0 above, where the truth is not; below, e^z / (1 + e^z)^2."""
+    # $$ h\,(1 - h) = 0 \ \text{ in float64, for } z \ge 38 $$
+    above, below = case
+    agree(slopes(above), np.zeros(4), scale=1e-300, tolerance=0)
+    at_most(np.exp(-above), np.full(4, 3.2e-17))
+    agree(slopes(below) / (np.exp(below) / (1 + np.exp(below)) ** 2), np.ones(4))
+
+
 def gap(case):
     # $$ \frac14 - \sigma'(z) = \Bigl( \sigma(z) - \frac12 \Bigr)^2 $$
     return (case.h - Fraction(1, 2)) ** 2 if isinstance(case, PointSymbols) else (case.h - 0.5) ** 2
@@ -1834,20 +1856,40 @@ def bad_input():
     saved = bptt.forward(x, h0, W, U)[1]
     refuses(lambda: bptt.backward(saved.h[:1], saved), naming="dh")
     refuses(lambda: bptt.backward(saved.h[-1], saved), naming="dh")
-    refuses(lambda: bptt.backward(saved.h * 1j, saved), naming="dh")
+    for bad in (saved.h * 1j, saved.h > 0, saved.h[:, :1], saved.h[..., :1], saved.h.astype(str)):
+        refuses(lambda bad=bad: bptt.backward(bad, saved), naming="dh")
+    refuses(lambda: bptt.forward(x[None], h0, W, U), naming="x")
+    refuses(lambda: bptt.forward(x[:, :0], h0[:0], W, U), naming="x")
+
+
+@claim("bptt-precision", cases=batch)
+def in_single_precision(case):
+    """The same batch in float32 and float64; one argument in float64 is enough for float64."""
+    high, low = (*case.inputs, case.dh), [a.astype(np.float32) for a in (*case.inputs, case.dh)]
+    for ours, theirs in zip(outputs(low), outputs(high), strict=True):
+        same(str(ours.dtype), "float32")
+        agree(ours, theirs, tolerance=1e-5)
+    for k in range(5):
+        mixed = [*low[:k], high[k], *low[k + 1 :]]
+        same(str(outputs(mixed)[1].dtype), "float64")
+
+
+def outputs(arrays):
+    """h, dW, dU, dx, dh0."""
+    h, saved = bptt.forward(*arrays[:-1])
+    found = bptt.backward(arrays[-1], saved)
+    return h, found.dW, found.dU, found.dx, found.dh0
 
 
 @claim("bptt-pure", cases=batch)
 def inputs_unchanged(case):
-    """Inputs that cannot be written to, then a second call: same results, to the bit."""
+    """Arrays that cannot be written to, the saved ones too; then the same calls again: the same bits."""
     arrays = (*case.inputs, case.dh)
     for array in arrays:
         array.setflags(write=False)
-
-    def both():
-        h, saved = bptt.forward(*arrays[:-1])
-        h.setflags(write=False)
-        found = bptt.backward(arrays[-1], saved)
-        return h, found.dW, found.dU, found.dx, found.dh0
-
-    same([bool(np.array_equal(a, b)) for a, b in zip(both(), both(), strict=True)], [True] * 5)
+    saved = bptt.forward(*arrays[:-1])[1]
+    saved.h.setflags(write=False)
+    first, again = bptt.backward(case.dh, saved), bptt.backward(case.dh, saved)
+    for name in ("dW", "dU", "dx", "dh0"):
+        agree(getattr(again, name), getattr(first, name), tolerance=0)
+    agree(outputs(arrays)[0], saved.h, tolerance=0)
