@@ -70,6 +70,9 @@ def eigen_power(Q, eigenvalues, Q_inv, t):
     Q, eigenvalues, Q_inv = map(np.asarray, (Q, eigenvalues, Q_inv))
     _check_eigen(Q, eigenvalues)
     _check_power(Q, eigenvalues, Q_inv, t)
+    t = int(t)
+    if eigenvalues.dtype.kind in "iu":
+        eigenvalues = eigenvalues.astype(object)  # Python's integers do not wrap around
     if t < 0:
         return (Q / eigenvalues**-t) @ Q_inv
     return (Q * eigenvalues**t) @ Q_inv
@@ -88,7 +91,7 @@ def power_bound(Q, eigenvalues, T):
     """
     _check_eigen(Q, eigenvalues)
     _count(T, "T")
-    return np.linalg.cond(Q, 2) * np.abs(eigenvalues).max() ** np.arange(T + 1)
+    return np.linalg.cond(Q, 2) * float(np.abs(eigenvalues).max()) ** np.arange(int(T) + 1)
 
 
 def sigmoid_bound(W, T):
@@ -100,7 +103,7 @@ def sigmoid_bound(W, T):
     """
     _square(W, "W")
     _count(T, "T")
-    return (np.linalg.norm(W, 2) / 4) ** np.arange(T + 1)
+    return (np.linalg.norm(W, 2) / 4) ** np.arange(int(T) + 1)
 
 
 def scalar_rnn(w, T):
@@ -117,15 +120,22 @@ def scalar_rnn(w, T):
 def clip(g, limit):
     """Return g, scaled down to norm ``limit`` where it is longer.
 
-    Claim gradient-flow-clipping. g: an array of any shape. limit: a positive number.
+    Claim gradient-flow-clipping. g: an array of finite numbers, of any shape. limit: a
+    positive number.
 
     Source: Pascanu, Mikolov and Bengio 2013, algorithm 1.
     """
+    g = np.asarray(g)
     if not limit > 0:
         raise ValueError(f"limit is {limit}; expected a positive number")
-    g = np.asarray(g)
-    square = sum(entry * entry for entry in g.ravel())  # no root: fractions stay exact
-    return g if square <= limit * limit else g * (limit / square**0.5)
+    if g.dtype == object:  # exact as long as it is short enough: no root is taken then
+        square = sum(entry * entry for entry in g.ravel())
+        return g.copy() if square <= limit * limit else g * (limit / square**0.5)
+    if g.dtype.kind not in "fiu":
+        raise ValueError(f"g has dtype {g.dtype}; expected real numbers")
+    g = g.copy() if g.dtype.kind == "f" else g.astype(float)
+    norm = np.hypot.reduce(g.ravel())  # a sum of squares would overflow where clipping matters most
+    return g if norm <= limit else g * (limit / norm)
 
 
 def _chain(J):
