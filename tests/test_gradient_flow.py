@@ -1773,6 +1773,16 @@ def decayed_multiplied(case, decayed=decayed):
     same(decayed(case), gradient_flow.jacobian_product(np.array([case.shrink * case.A] * case.t)))
 
 
+@claim("gradient-flow-weight-decay")
+def saturated_unit():
+    """One sigmoid unit with the input 1: its Jacobian at the weight 9 is twice that at 10, and more."""
+
+    def size(w):
+        return w * np.exp(-w) / (1 + np.exp(-w)) ** 2
+
+    at_most(2 * size(10.0), size(9.0))
+
+
 @slip("gradient-flow-weight-decay")
 def shrinks_once(case):
     """Shrink the gradient once, and not once a layer."""
@@ -1785,28 +1795,44 @@ def decay_helps(case):
     return multiplied(case.A, case.t) / case.shrink**case.t
 
 
-def layer_gradients():
-    """Norms of the gradients of a first and a last layer, in fractions; steps 1/10 and 100."""
-    for step in (Fraction(1, 10), Fraction(100)):
-        yield SimpleNamespace(first=Fraction(1, 10**9), last=Fraction(3), step=step)
+def unequal_layers(rng):
+    """Two layers of tanh, of distinct sizes, and a step between 1/20 and 1/2."""
+    return SimpleNamespace(
+        x=rng.normal(size=3),
+        W=[rng.normal(size=(4, 3)), rng.normal(size=(2, 4))],
+        g=rng.uniform(1, 2, 2),
+        step=rng.uniform(0.05, 0.5),
+    )
 
 
 def displacement_ratio(case):
     # $$ \frac{\lVert \eta\, \partial L / \partial W^{(1)} \rVert}{\lVert \eta\, \partial L / \partial W^{(M)} \rVert}
     #    = \frac{\lVert \partial L / \partial W^{(1)} \rVert}{\lVert \partial L / \partial W^{(M)} \rVert} $$
-    return case.first / case.last
+    h = np.tanh(case.W[0] @ case.x)
+    dz = case.g * (1 - np.tanh(case.W[1] @ h) ** 2)
+    first = np.outer((1 - h**2) * (case.W[1].T @ dz), case.x)
+    return np.linalg.norm(first) / np.linalg.norm(np.outer(dz, h))
 
 
-@claim("gradient-flow-larger-step", cases=layer_gradients)
+@claim("gradient-flow-larger-step", cases=unequal_layers)
 def displacements(case, ratio=displacement_ratio):
-    """The displacements of both layers for a small step and for a large one, in fractions."""
-    same(ratio(case), (case.step * case.first) / (case.step * case.last))
+    """Both layers of a network are moved by one step of gradient descent, its gradients taken by a complex step."""
+    moved = []
+    for k in range(2):
+
+        def loss(W, k=k):
+            layers = [W if j == k else case.W[j] for j in range(2)]
+            return (case.g * np.tanh(layers[1] @ np.tanh(layers[0] @ case.x))).sum()
+
+        after = case.W[k] - case.step * complex_step(loss, case.W[k])
+        moved.append(np.linalg.norm(after - case.W[k]))
+    agree(ratio(case), moved[0] / moved[1], tolerance=1e-10)  # the displacement is a difference of rounded weights
 
 
 @slip("gradient-flow-larger-step")
 def step_helps_the_first_layer(case):
     """Let the larger step act on the first layer alone."""
-    return case.step * case.first / case.last
+    return case.step * displacement_ratio(case)
 
 
 # --- bad input -------------------------------------------------------------------------------------------------------
