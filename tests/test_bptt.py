@@ -1712,6 +1712,34 @@ def one_sequence_at_a_time(case, batch_gradients=batch_gradients):
     agree(dh0, np.concatenate([first.dh0, second.dh0]))
 
 
+def three_sequences(rng):
+    """Three sequences of four steps, five units, two inputs: x, h0, W, U, and the factors of a loss that bends."""
+    sizes = ((4, 3, 2), (3, 5), (5, 5), (5, 2), (4, 3, 5))
+    return [rng.normal(size=size) for size in sizes]
+
+
+@claim("bptt-batch", cases=three_sequences)
+def by_a_loss_that_bends(case):
+    """The loss is a sum of sines of all states, so that dh depends on them; the four gradients by a complex step."""
+    *inputs, g = case
+
+    def loss(k):
+        def of(moved):
+            x, state, W, U = (moved if j == k else a for j, a in enumerate(inputs))
+            total = 0
+            for row, factor in zip(x, g, strict=True):
+                state = exponential(state @ W.T + row @ U.T)
+                total = total + (factor * np.sin(state)).sum()
+            return total
+
+        return of
+
+    h, saved = bptt.forward(*inputs)
+    found = bptt.backward(g * np.cos(h), saved)
+    for k, ours in enumerate((found.dx, found.dh0, found.dW, found.dU)):
+        agree(ours, complex_step(loss(k), inputs[k]))
+
+
 @slip("bptt-batch")
 def mean_over_sequences(case):
     """Average over the batch: if the loss is a mean, the factor is in g already."""
