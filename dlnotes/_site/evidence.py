@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from dlnotes._site import page, pages
@@ -29,7 +29,14 @@ def inputs(test: Path) -> dict[str, str]:
             continue
         found.add(path)
         todo += _imports(path, path.stat().st_mtime_ns)
-    return {path.as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(found)}
+    return {
+        path.as_posix(): _digest(path.resolve(), path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(found)
+    }
+
+
+@cache
+def _digest(path: Path, changed_ns: int, size: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @cache
@@ -86,10 +93,15 @@ def write(test: Path, document: dict) -> None:
     beside.replace(target)
 
 
+@lru_cache(maxsize=64)
+def _document(path: Path, changed_ns: int) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def load(test: Path) -> dict | None:
     """The evidence of a test file; None if there is none, or if it speaks of other code than the code at hand."""
     try:
-        document = json.loads(file_of(test).read_text(encoding="utf-8"))
+        document = _document(file_of(test).resolve(), file_of(test).stat().st_mtime_ns)
     except (FileNotFoundError, json.JSONDecodeError):
         return None
     if document.get("schema") != SCHEMA or document.get("inputs") != inputs(test):

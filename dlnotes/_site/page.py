@@ -26,6 +26,7 @@ def serving() -> bool:
 class _Remember(Preprocessor):
     def run(self, lines):
         self.md.dlnotes_source = "\n".join(lines)
+        self.md.dlnotes_alike = None
         return lines
 
 
@@ -52,10 +53,13 @@ def attach(md) -> None:
 
 def alike(md) -> list[Path]:
     """The files that have the text of the page being converted: a Markdown extension is not told its file."""
-    source = getattr(md, "dlnotes_source", "").strip()
-    texts = {path: path.read_text(encoding="utf-8").strip() for path in sorted(Path("docs").rglob("*.md"))}
-    exact = [path for path, text in texts.items() if text == source]
-    return exact or [path for path, text in texts.items() if source and text.endswith(source)]  # after front matter
+    if getattr(md, "dlnotes_alike", None) is None:
+        source = getattr(md, "dlnotes_source", "").strip()
+        texts = {path: path.read_text(encoding="utf-8").strip() for path in sorted(Path("docs").rglob("*.md"))}
+        exact = [path for path, text in texts.items() if text == source]
+        ends = [path for path, text in texts.items() if source and text.endswith(source)]  # after front matter
+        md.dlnotes_alike = exact or ends
+    return md.dlnotes_alike
 
 
 def current(md) -> Path | None:
