@@ -11,6 +11,12 @@ import pytest
 from dlnotes._site import pages, question
 
 STEMS = sorted(path.stem for path in Path("docs/chapters").glob("*.md"))
+TESTED = sorted(path.stem.removeprefix("test_") for path in Path("tests").glob("test_*.py"))
+
+
+def _page(stem):
+    """The page of a file of claims: a chapter, or a page beside the chapters, such as the errata."""
+    return Path(f"docs/chapters/{stem}.md") if stem in STEMS else Path(f"docs/{stem}.md")
 
 
 def test_a_chapter_has_one_stem_in_every_folder():
@@ -18,19 +24,22 @@ def test_a_chapter_has_one_stem_in_every_folder():
     for folder in ("dlnotes/{}.py", "tests/test_{}.py", "docs/figures/{}.py"):
         missing = [folder.format(stem) for stem in STEMS if not Path(folder.format(stem)).is_file()]
         assert not missing
-    tests = {path.stem.removeprefix("test_") for path in Path("tests").glob("test_*.py")}
-    assert tests == set(STEMS), "a file of claims without its chapter"
+    assert set(STEMS) <= set(TESTED)
     assert set(STEMS) <= set(question.ORDER)
+
+
+def test_a_file_of_claims_has_its_page():
+    assert [stem for stem in TESTED if not _page(stem).is_file()] == []
 
 
 def test_pages_and_tests_agree():
     assert [str(fault) for fault in pages.disagreements(pages.book())] == []
 
 
-@pytest.mark.parametrize("stem", STEMS)
+@pytest.mark.parametrize("stem", TESTED)
 def test_claims_stand_in_the_order_of_the_page(stem):
     tests = pages.read_tests(Path(f"tests/test_{stem}.py"))
-    page = pages.read_page(Path(f"docs/chapters/{stem}.md"))
+    page = pages.read_page(_page(stem))
     first = {ident: min(tests.lines[name] for name in names) for ident, names in tests.witnesses.items()}
     shown = [claim.id for claim in page.claims]
     assert sorted(shown, key=first.get) == shown
