@@ -11,11 +11,9 @@ PIP = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar of
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 14
 
-serve: .venv/reads  ## check the claims that need no torch, build, and serve the site while you edit
-	@$(BIN)/python -m dlnotes._site.evidence
-	@$(BIN)/python -m dlnotes._site.wheel
+serve: .venv/reads  ## build and serve the site while you edit; its claims are checked beside it
 	@echo "Building the pages. The address is printed below; Ctrl+C stops."
-	@DLNOTES_SITE=serve $(BIN)/python -m mkdocs serve --dev-addr 127.0.0.1:$(PORT)
+	@$(BIN)/python -m dlnotes._site.serve 127.0.0.1:$(PORT)
 
 site: .venv/proves  ## check every claim, then build the site into site/
 	@$(BIN)/python -m pytest --quiet --ignore tests/site

@@ -75,7 +75,9 @@ def failures(entry: dict) -> list[str]:
 def evidence_html(record: evidence.Record | None, tests: pages.Tests | None, ident: str) -> str:
     """What stands under a claim: the verdict, how it is checked, and the slips it rejects."""
     if record is None:
-        return f'<p class="dl-verdict not-run">{mark("not run")} Not checked yet on this version of the code.</p>'
+        when = ": being checked, or its file cannot run" if page.serving() else ""
+        why = f"Not checked yet on this version of the code{when}."
+        return f'<p class="dl-verdict not-run">{mark("not run")} {why}</p>'
     entry, status = record.entry, record.status
     if status == "held":
         verdict = f"Checked: {kinds(entry)}."
@@ -171,7 +173,7 @@ class _Agreement(Preprocessor):
     def run(self, lines):
         mine = set(page.alike(self.md))
         mine |= {Path("tests") / f"test_{path.stem}.py" for path in mine}
-        faults = [fault for fault in pages.disagreements(pages.book()) if fault.path in mine]
+        faults = [fault for fault in pages.book().faults if fault.path in mine]
         boxes = [page.tell(str(fault)) for fault in faults]
         return [*boxes, "", *lines] if boxes else lines
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
-from dlnotes._site import page, pages
+from dlnotes._site import pages
 
 SCHEMA = 1
 FOLDER = Path("build/evidence")
@@ -56,10 +56,12 @@ def _imports(path: Path, changed_ns: int) -> list[Path]:
             names |= {module, *((*module, alias.name) for alias in node.names)}
     files = []
     for name in names:
-        for k in range(1, len(name) + 1):
+        for k in range(1, len(name) + 1 if name[0] not in sys.stdlib_module_names else 0):
             stem = Path(*name[:k])
             files += [stem.with_suffix(".py"), stem / "__init__.py", path.parent / stem.with_suffix(".py")]
-    return files
+            if stem.with_suffix(".py").is_file():  # what it holds are no files
+                break
+    return list(dict.fromkeys(files))
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def load(test: Path) -> dict | None:
 def record(block: pages.Block, kind: str) -> Record | None:
     """The evidence for a claim or a derivation as the page shows it; None if this code and this TeX were not run."""
     tests = pages.book().tests_of(block.id)
-    document = _current(tests.path) if tests else None
+    document = load(tests.path) if tests else None
     entry = document and document[kind].get(block.id)
     if not entry:
         return None
@@ -125,21 +127,6 @@ def record(block: pages.Block, kind: str) -> Record | None:
     return Record(entry, document["run"])
 
 
-def _current(test: Path) -> dict | None:
-    """`load`; while serving, a test file whose evidence is stale is run first, once for each state of the code."""
-    document = load(test)
-    if document is None and page.serving():
-        state = str(inputs(test))
-        if _tried.get(test) != state:
-            _tried[test] = state
-            refresh([test])
-            document = load(test)
-    return document
-
-
-_tried: dict[Path, str] = {}
-
-
 def refresh(tests: list[Path]) -> None:
     """Run the test files whose evidence does not speak of the code at hand. A failing claim is evidence too."""
     stale = [str(test) for test in tests if load(test) is None]
@@ -148,5 +135,10 @@ def refresh(tests: list[Path]) -> None:
         subprocess.run([sys.executable, "-m", "pytest", "-q", "--no-header", *stale], check=False)
 
 
+def files() -> list[Path]:
+    """Every file of claims."""
+    return sorted(Path("tests").glob("test_*.py"))
+
+
 if __name__ == "__main__":
-    refresh(sorted(Path("tests").glob("test_*.py")))
+    refresh(files())

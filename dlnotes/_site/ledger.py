@@ -22,7 +22,7 @@ class Ledger(Block):
 
     def on_create(self, parent):
         book = pages.book()
-        boxes = "".join(page.tell(str(fault)) for fault in pages.disagreements(book))
+        boxes = "".join(page.tell(str(fault)) for fault in book.faults)
         claims = [(p, block) for p in book.pages for block in p.claims]
         rows, held = [], 0
         for where, block in claims:

@@ -184,7 +184,7 @@ def read_tests(path: Path) -> Tests:
     except SyntaxError as error:
         tests.faults.append((error.lineno or 1, path.stem, f"Python cannot read this file: {error.msg}"))
         return tests
-    remarks = comments(source)
+    remarks, rows = comments(source), source.split("\n")
     for node in ast.walk(tree):
         imported = [a.name for a in node.names] if isinstance(node, ast.Import) else []
         imported += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
@@ -204,7 +204,7 @@ def read_tests(path: Path) -> Tests:
         text = " ".join(remarks.get(k, "\n") for k in range(node.lineno, node.end_lineno + 1))
         tests.tex[node.name] = {squeeze(formula) for formula in re.findall(r"\$\$(.+?)\$\$", text, re.S)}
         if isinstance(node, ast.FunctionDef):
-            _read_decorators(tests, node, source)
+            _read_decorators(tests, node, rows)
     return tests
 
 
@@ -213,7 +213,7 @@ def _registers(node: ast.FunctionDef) -> bool:
     return bool(names & {"claim", "slip", "steps"})
 
 
-def _read_decorators(tests: Tests, node: ast.FunctionDef, source: str) -> None:
+def _read_decorators(tests: Tests, node: ast.FunctionDef, rows: list[str]) -> None:
     for call in node.decorator_list:
         name = call.func.id if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else None
         if name not in ("claim", "slip", "steps"):
@@ -227,7 +227,7 @@ def _read_decorators(tests: Tests, node: ast.FunctionDef, source: str) -> None:
         ident = call.args[0].value
         if name == "steps":
             try:
-                lines = read_steps(ast.get_source_segment(source, node))
+                lines = read_steps("\n".join(rows[node.lineno - 1 : node.end_lineno]))
             except Malformed as error:
                 tests.faults.append((node.lineno, ident, str(error)))
                 continue
@@ -256,6 +256,11 @@ class Book:
         """The test file that registers an id."""
         return next((t for t in self.tests if ident in t.ids), None)
 
+    @functools.cached_property
+    def faults(self) -> list["Fault"]:
+        """Every way in which pages and tests do not fit together."""
+        return disagreements(self)
+
     def answered(self) -> dict[str, Page]:
         """Question id -> the page that answers it."""
         return {ident: page for page in self.pages for ident in page.questions}
@@ -271,8 +276,13 @@ def book() -> Book:
 
 @functools.lru_cache(maxsize=2)
 def _read(folder: str, state: tuple, pages: int) -> Book:
-    paths = [path for path, _, _ in state]
-    return Book(tuple(map(read_page, paths[:pages])), tuple(map(read_tests, paths[pages:])))
+    read = [_read_file(folder, k < pages, *file) for k, file in enumerate(state)]
+    return Book(tuple(read[:pages]), tuple(read[pages:]))
+
+
+@functools.lru_cache(maxsize=512)
+def _read_file(folder: str, is_page: bool, path: Path, changed_ns: int, size: int) -> Page | Tests:
+    return read_page(path) if is_page else read_tests(path)
 
 
 @dataclass(frozen=True)

@@ -28,21 +28,21 @@ def find(path: Path, name: str) -> str:
     """The source of a function, a class or a method (Class.method) of a file. Raises LookupError."""
     if not path.is_file():
         raise LookupError(f"no file {path}")
-    return _find(path, name, path.stat().st_mtime_ns)
-
-
-@functools.lru_cache(maxsize=1024)
-def _find(path: Path, name: str, changed_ns: int) -> str:
-    source = path.read_text(encoding="utf-8")
-    node = ast.parse(source)
+    rows, node = _read(path.resolve(), path.stat().st_mtime_ns)
     for part in name.split("."):
         node = next((child for child in node.body if getattr(child, "name", None) == part), None)
         if node is None:
             raise LookupError(f"no {name} in {path}")
     first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-    rows = source.splitlines()[first - 1 : node.end_lineno]
+    rows = rows[first - 1 : node.end_lineno]
     indent = len(rows[0]) - len(rows[0].lstrip())
     return "\n".join(row[indent:] for row in rows)
+
+
+@functools.lru_cache(maxsize=256)
+def _read(path: Path, changed_ns: int) -> tuple[list[str], ast.Module]:
+    source = path.read_text(encoding="utf-8")
+    return source.splitlines(), ast.parse(source)
 
 
 class Quote(Block):

@@ -165,7 +165,7 @@ REFERENCE = {
 }
 
 SMALL = Path("docs/chapters/small.md")
-REFRESH, TABLE = evidence.refresh, question.table
+TABLE = question.table
 
 
 def part(test, what):
@@ -217,7 +217,6 @@ def book(tested, tmp_path, monkeypatch):
     shutil.copytree(tested, tmp_path / "book")
     monkeypatch.chdir(tmp_path / "book")
     monkeypatch.delenv("DLNOTES_SITE", raising=False)
-    monkeypatch.setattr(evidence, "refresh", lambda tests: None)
     monkeypatch.setattr(question, "table", getattr(question.table, "__wrapped__", question.table))
 
 
@@ -719,17 +718,6 @@ def test_while_serving_a_page_with_other_tex_is_grey_under_its_box(serving, conv
     assert boxes(page)
     assert "not run" in marks(page)
     assert len(marks(page)) < 6
-
-
-def test_serving_runs_the_tests_of_a_page_whose_evidence_is_stale(serving, convert, monkeypatch):
-    monkeypatch.setattr(evidence, "refresh", REFRESH)
-    monkeypatch.setattr(evidence, "_tried", {})
-    change("dlnotes/small.py", "", "\n# Another.\n")
-    assert marks(convert()) == ["held", "held", "held", "rejected", "held"]
-    change("dlnotes/small.py", "pair[0] + pair[1]\n", "pair[0] - pair[1]\n")
-    page = convert()
-    assert marks(page) == ["failed", "failed", "failed", "rejected", "held"]
-    assert boxes(page)[0].startswith(f"{SMALL}:4: small-total: by_hand: failed: off by ")
 
 
 # --- the build ------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from pathlib import Path
 import markdown
 import pytest
 
-from dlnotes._site import evidence, pages, question, steps
+from dlnotes._site import pages, question, steps
 from dlnotes._site.page import PageError
 
 PAGE = Path("docs/chapters/small.md")
@@ -79,7 +79,6 @@ def expand(case):
 def write(tmp_path, monkeypatch):
     """write(file, text): a file of a small book, of which the current folder holds one page and its tests."""
     monkeypatch.delenv("DLNOTES_SITE", raising=False)
-    monkeypatch.setattr(evidence, "refresh", lambda tests: None)
     monkeypatch.setattr(question, "table", getattr(question.table, "__wrapped__", question.table))
     monkeypatch.chdir(tmp_path)
 

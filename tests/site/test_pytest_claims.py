@@ -678,21 +678,6 @@ def test_refresh_runs_the_files_whose_evidence_is_silent(checked, monkeypatch, c
     assert evidence.load(checked.test) is not None
 
 
-def test_while_serving_a_state_of_the_code_is_tried_once(checked, monkeypatch):
-    tried = []
-    monkeypatch.setattr(evidence, "refresh", tried.extend)
-    checked.add("# a remark")
-    assert records()[:2] == [None, None]
-    assert tried == []
-    monkeypatch.setenv("DLNOTES_SITE", "serve")
-    for _ in range(2):
-        assert records()[:2] == [None, None]
-    assert tried == [checked.test]
-    checked.add("# another")
-    records()
-    assert tried == [checked.test] * 2
-
-
 # --- ways out, all closed ---------------------------------------------------------------------------------------------
 
 
