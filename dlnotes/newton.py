@@ -32,7 +32,7 @@ def newton_step(gradient, hessian):
     slack = 0 if exact else len(H) * max(np.finfo(a.dtype).eps for a in (H, gradient))
     if np.any(H != H.T if exact else abs(H / 2 - H.T / 2) > slack**0.5 * abs(H).max()):
         raise ValueError("hessian is not symmetric; expected a symmetric matrix")
-    # scale[i] scale[j] is what rounding may leave of H[i, j].
+    # scale[i] scale[j] is what rounding may leave of H[i, j]: so the units of the parameters do not matter.
     scale = 0 * np.diag(H) if exact else np.sqrt(abs(np.diag(H))) * slack**0.5
     rest, slope, rounds = H / 2 + H.T / 2, -gradient, []
     with np.errstate(over="ignore", invalid="ignore"):  # only where H is not positive definite
@@ -46,7 +46,9 @@ def newton_step(gradient, hessian):
     if negative:
         raise ValueError("hessian has a negative eigenvalue; expected positive ones: the model has no minimiser")
     if len(rounds) < len(H):  # no curvature is left: all depends on the slope that is
-        none = any(abs(slope) > 100 * slack * abs(gradient).max())
+        curved = scale > 0
+        left = 100 * slack * scale * max(abs(gradient[curved]) / scale[curved], default=0)
+        none = any(abs(slope) > left)
         why = "the model has " + ("no minimiser" if none else "infinitely many minimisers")
         raise ValueError(f"hessian is singular; expected positive eigenvalues: {why}")
     step = 0 * slope
@@ -159,13 +161,16 @@ def conjugate_gradient(hvp, b, *, tolerance=0, iterations=None):
         tolerance: stop when the norm of b - H s is at most this share of that of b. In
             floating point the machine epsilon at least.
         iterations: at most as many calls of hvp. By default P, and in floating point 10 P,
-            as rounding delays the end.
+            as rounding delays the end. They may be too few: then the last s is returned. Look at b - H s.
 
     Raises:
-        ValueError: b is not a vector, or hvp shows a direction v with v^T H v <= 0.
+        ValueError: hvp is no function or shows a direction v with v^T H v <= 0; b is not a vector;
+            tolerance is negative.
 
     Source: Hestenes and Stiefel 1952.
     """
+    if not callable(hvp):
+        raise ValueError(f"hvp is {type(hvp).__name__}; expected a function")
     b = _reals(b, "b", 1)
     if not tolerance >= 0:
         raise ValueError(f"tolerance is {tolerance}; expected 0 or more")
@@ -179,7 +184,7 @@ def conjugate_gradient(hvp, b, *, tolerance=0, iterations=None):
     for _ in range(iterations):
         if square <= stop:
             break
-        curved = np.asarray(hvp(direction))
+        curved = np.array(hvp(direction.copy()))
         if curved.shape != b.shape:
             raise ValueError(f"hvp gives shape {curved.shape}; expected {b.shape}, as b")
         curvature = direction @ curved
@@ -227,7 +232,7 @@ def _difference(gradient, w, v, r):
         raise ValueError(f"r is {r}; expected one positive finite number")
 
     def checked(point):
-        value = np.asarray(gradient(point))
+        value = np.array(gradient(point.copy()))  # it may write to its argument, or reuse its result
         if value.shape != w.shape:
             raise ValueError(f"gradient gives shape {value.shape}; expected {w.shape}, as w")
         return value

@@ -328,6 +328,18 @@ def in_the_presence_of_rounding(case, has_minimisers=has_minimisers):
     same(has_minimisers(case), expected)
 
 
+@claim("newton-singular", cases=real_singular)
+def singular_in_other_units(case, has_minimisers=has_minimisers):
+    """The same in units from 1e-30 to 1e30: the reason given does not depend on them. And diag(1e40, 1, 0)."""
+    units = np.array([1e-30, 1e30, 1.0, 1e10, 1e-10, 1e20, 1e-20])
+    same(
+        has_minimisers(Singular(case.H * np.outer(units, units), case.inside * units, case.outside * units)),
+        [True, False],
+    )
+    H = np.diag([1e40, 1.0, 0.0])
+    same(has_minimisers(Singular(H, np.array([1e20, 1, 0]), np.array([1e20, 1, 1]))), [True, False])
+
+
 @claim("newton-singular", cases=flat_valley)
 def valley_flat_or_sloping(case, has_minimisers=has_minimisers):
     """Along (1, -1) the one model is constant at its lowest value; the other falls with a slope that is not zero."""
@@ -1040,9 +1052,15 @@ def rounding_size(case):
     return 2 * (np.linalg.norm(case.gradient(case.w)) + np.linalg.norm(case.H, 2) * np.linalg.norm(case.w))
 
 
-@claim("newton-error-curve", cases=network)
+def forty_networks():
+    """Forty networks of 27 parameters."""
+    for seed in range(40):
+        yield network(np.random.default_rng(seed))
+
+
+@claim("newton-error-curve", cases=forty_networks)
 def under_the_curve(case):
-    """Errors for r from 1e-2 to 1e-14 on the network: nowhere 5 % above the curve, nowhere below a 30th of it."""
+    """Errors for r from 1e-2 to 1e-14 on 40 networks: nowhere 20 % above the curve, nowhere below a 100th of it."""
     # $$ \lVert \text{forward error} \rVert \lesssim c_2\,r + c_u\,\frac ur, \qquad
     #    \lVert \text{central error} \rVert \lesssim c_3\,r^2 + c_u\,\frac{u}{2r} $$
     # $$ c_2 = \tfrac12\,\lVert \mathcal R^2\{\nabla L\} \rVert, \quad
@@ -1055,8 +1073,8 @@ def under_the_curve(case):
         (newton.hvp_central_difference, c3 * lengths**2 + cu * U / (2 * lengths)),
     ):
         share = errors_at(case, difference, lengths) / curve
-        at_most(share, np.ones(13), tolerance=0.05)
-        at_most(1 / share, np.full(13, 30.0))
+        at_most(share, np.ones(13), tolerance=0.2)
+        at_most(1 / share, np.full(13, 100.0))
 
 
 @claim("newton-error-curve", cases=network)
@@ -1269,20 +1287,34 @@ def a_mixed_term_in_between(case):
     yield case.R(case.y1) * y2 + y1 * case.R(case.y2)
 
 
+def softplus_of(y):
+    import sympy
+
+    return sympy.log(1 + sympy.exp(y))
+
+
 def other_rules(case):
     # $$ \mathcal R\{y_1 + y_2\} = \mathcal R\{y_1\} + \mathcal R\{y_2\}, \quad \mathcal R\{c\} = 0, \quad
     #    \mathcal R\{w\} = \vec v, \quad \mathcal R\{L\} = \nabla L^\top \vec v $$
+    # $$ \mathcal R\{\operatorname{act}(y_1)\} = \operatorname{act}'(y_1)\,\mathcal R\{y_1\} $$
+    import sympy
+
+    z = sympy.Symbol("z", real=True)
     gradient = [case.y1(*case.w).diff(letter) for letter in case.w]
     along = sum(g * v for g, v in zip(gradient, case.v, strict=True))
-    return [case.R(case.y1) + case.R(case.y2), 0, *case.v, along]
+    d_act = softplus_of(z).diff(z).subs(z, case.at(case.y1))
+    return [case.R(case.y1) + case.R(case.y2), 0, *case.v, along, sympy.simplify(d_act * case.R(case.y1))]
 
 
 @claim("newton-r-other-rules", cases=any_two_functions)
 def other_rules_by_definition(case, other_rules=other_rules):
-    """By the definition, in symbols; y1 stands for the loss."""
+    """By the definition, in symbols; y1 stands for the loss, and act is softplus."""
+    import sympy
+
     computed = [case.R(lambda *w: case.y1(*w) + case.y2(*w)), case.R(lambda *w: case.c)]
     computed += [case.R(lambda *w, i=i: w[i]) for i in range(2)]
-    same(named(other_rules(case)), named([*computed, case.R(case.y1)]))
+    of_act = case.R(lambda *w: softplus_of(case.y1(*w)))
+    same(named(other_rules(case)), named([*computed, case.R(case.y1), sympy.simplify(of_act)]))
 
 
 @slip("newton-r-other-rules")
@@ -1290,6 +1322,15 @@ def constant_kept(case):
     """Write R{c} = c."""
     total, _, *rest = other_rules(case)
     return [total, case.c, *rest]
+
+
+@slip("newton-r-other-rules")
+def inner_derivative_forgotten(case):
+    """Leave R{y} out of the chain rule."""
+    import sympy
+
+    z = sympy.Symbol("z", real=True)
+    return [*other_rules(case)[:-1], softplus_of(z).diff(z).subs(z, case.at(case.y1))]
 
 
 @dataclass(frozen=True)
@@ -1887,6 +1928,28 @@ def as_many_as_distinct_eigenvalues():
 
 
 @claim("newton-conjugate-gradient")
+def when_it_stops():
+    """Float64: soon on a good H; after more than P products on one of condition 1e4; and numbers near the largest."""
+    for H, fewest, most in ((np.diag([1.0, 2, 3, 4]), 4, 6), (np.diag(np.geomspace(1, 1e4, 12)), 13, 60)):
+        b, calls = np.sin(np.arange(1.0, len(H) + 1)), []
+        s = newton.conjugate_gradient(lambda v, H=H, calls=calls: calls.append(v) or H @ v, b)
+        agree(H @ s, b, tolerance=1e-12)
+        every([len(calls)], lambda count, fewest=fewest, most=most: fewest <= count <= most)
+    agree(newton.conjugate_gradient(lambda v: 2 * v, np.array([1e300, 3e300])), np.array([5e299, 1.5e300]))
+
+
+@claim("newton-conjugate-gradient")
+def too_few_products():
+    """Condition 1e10: after the 500 products it allows for P = 50 the residual is over a hundredth of b. It returns."""
+    H, calls = np.geomspace(1, 1e10, 50), []
+    Q = np.linalg.qr(np.random.default_rng(0).normal(size=(50, 50)))[0]
+    b = Q @ np.ones(50)
+    s = newton.conjugate_gradient(lambda v: calls.append(v) or Q @ (H * (Q.T @ v)), b)
+    same(len(calls), 500)
+    at_most(np.linalg.norm(b), 100 * np.linalg.norm(Q @ (H * (Q.T @ s)) - b))
+
+
+@claim("newton-conjugate-gradient")
 def negative_curvature_is_said():
     """H = diag(1, -1): it refuses, and names the function that gives the products."""
     refuses(lambda: newton.conjugate_gradient(lambda v: v * np.array([1.0, -1.0]), np.array([1.0, 2.0])), naming="hvp")
@@ -2149,6 +2212,12 @@ def bad_models():
         refuses(lambda bad=bad: newton.conjugate_gradient(lambda v: v, bad), naming="b")
     refuses(lambda: newton.conjugate_gradient(lambda v: v[:1], g), naming="hvp")
     refuses(lambda: newton.conjugate_gradient(lambda v: -v, g), naming="hvp")
+    refuses(lambda: newton.conjugate_gradient(H, g), naming="hvp")
+    for factor in (0, np.nan):
+        refuses(lambda factor=factor: newton.conjugate_gradient(lambda v: v * factor, g), naming="hvp")
+    skew = np.array([[0, 1], [-1, 0]])
+    refuses(lambda: newton.newton_step(g, H + 1e-6 * skew), naming="hessian")
+    agree(newton.newton_step(g, H + 1e-9 * skew), newton.newton_step(g, H))
     for bad in (-1e-3, np.nan):
         refuses(lambda bad=bad: newton.conjugate_gradient(lambda v: v, g, tolerance=bad), naming="tolerance")
 
@@ -2204,6 +2273,22 @@ def inputs_unchanged(case):
     )
     for call in calls:
         agree(call(), call(), tolerance=0)
+
+    def doubled(v):  # writes to its argument
+        v *= 2
+        return v
+
+    buffer = np.empty(3)
+
+    def squared(w):  # gives the same array at each call
+        return np.multiply(w, w, out=buffer)
+
+    w = np.array([1.0, 2, 3])
+    agree(newton.hvp_forward_difference(doubled, w, g, 0.5), 2 * g)
+    agree(newton.hvp_central_difference(doubled, w, g, 0.5), 2 * g)
+    agree(w, np.array([1.0, 2, 3]), tolerance=0)
+    agree(newton.hvp_central_difference(squared, w, g, 0.5), 2 * w * g)
+    agree(newton.conjugate_gradient(doubled, g), g / 2)
     low = replace(case, **{name: getattr(case, name).astype("f4") for name in ("w", "v", "x")})
     for call in (network_gradient, network_product):
         same(str(call(low).dtype), "float32")
