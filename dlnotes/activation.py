@@ -152,13 +152,26 @@ def _real(x, kinds="f"):
         x = x.astype(float)
     if x.dtype.kind not in kinds:
         raise ValueError(f"x has dtype {x.dtype}; expected real numbers")
+    for entry in x.flat if x.dtype == object else ():
+        if not _is_number(entry):
+            raise ValueError(f"x holds {entry!r}; expected real numbers")
     return x
+
+
+def _is_number(entry):
+    """Whether an object computes as a real number does: a Fraction or a symbol; not None, a word or a truth value."""
+    return hasattr(entry, "__neg__") and not isinstance(entry, (bool, np.bool_, complex, np.ndarray))
+
+
+def _is_finite(entry):
+    """Whether an object is not an infinity or NaN of floating point."""
+    return not isinstance(entry, (float, np.floating)) or bool(np.isfinite(entry))
 
 
 def _finite(x, kinds="f"):
     """The same; infinities and NaN are refused."""
     x = _real(x, kinds)
-    if x.dtype != object and not np.isfinite(x).all():
+    if not (all(map(_is_finite, x.flat)) if x.dtype == object else np.isfinite(x).all()):
         raise ValueError("x holds an infinity or NaN; expected finite numbers")
     return x
 
@@ -170,6 +183,8 @@ def _number(value, name, x):
     if array.ndim or array.dtype.kind not in ("fiuO" if x.dtype == object else "fiu"):
         raise ValueError(f"{name} has shape {array.shape} and dtype {array.dtype}; expected one real number")
     if x.dtype == object:
+        if not (_is_number(array[()]) and _is_finite(array[()])):
+            raise ValueError(f"{name} is {value!r}; expected one finite real number")
         return array[()]
     number = x.dtype.type(array[()])
     if not np.isfinite(number):

@@ -1793,6 +1793,49 @@ def two_sided_as_printed(case):
     return [-case.a_l * step, -case.a_l * step, case.a_r * step, case.a_r * step]
 
 
+def changes_at_one_knot(case):
+    # $$ y'(x_{\mathrm r}^-) = -a_{\mathrm l}, \qquad y'(x_{\mathrm r}^+) = a_{\mathrm r}
+    #    \qquad (x_{\mathrm l} = x_{\mathrm r}) $$
+    step, knot = case.x[0], case.x_r
+    y = activation.piecewise_linear(case.at(knot - step, knot, knot + step).x, case.a_r, case.a_l, knot, knot)
+    return [y[1] - y[0], y[2] - y[1]]
+
+
+@claim("activation-piecewise-one-knot", cases=any_pieces)
+def slopes_at_one_knot_for_all(case, changes=changes_at_one_knot):
+    """The changes on both sides of the only knot, over any step: for all reals."""
+    step = case.x[0].term
+    a_r, a_l = term(case.a_r), term(case.a_l)
+
+    def holds(left, right):
+        import z3
+
+        return z3.And(left == -a_l * step, right == a_r * step)
+
+    proved_of(lambda: changes(case), holds, given=step > 0)
+
+
+@claim("activation-piecewise-one-knot", cases=any_pieces)
+def one_line_for_all(case):
+    """With a_l = -a_r the function is a straight line through the knot; the code's slope at the knot is 0 still."""
+    x, x_r, a_r = case.x[0].term, case.x_r.term, case.a_r.term
+    parameters = case.a_r, -case.a_r, case.x_r, case.x_r
+    proved_of(lambda: activation.piecewise_linear(case.x[0], *parameters), lambda y: y == a_r * (x - x_r))
+    proved_of(lambda: activation.d_piecewise_linear(case.x_r, *parameters), lambda slope: slope == 0)
+
+
+@claim("activation-piecewise-one-knot", cases=gap_in_fractions)
+def slopes_at_one_knot_in_fractions(case, changes=changes_at_one_knot):
+    """The quotients in fractions; they do not depend on the step."""
+    same([change / case.x[0] for change in changes(case)], [-case.a_l, case.a_r])
+
+
+@slip("activation-piecewise-one-knot", blind=flat)
+def middle_piece_kept(case):
+    """Carry the slopes on the inner sides of two knots over: 0 and 0."""
+    return [0 * case.x[0], 0 * case.x[0]]
+
+
 def d_piecewise(case):
     # $$ y' = a_{\mathrm r}\,[\,x > x_{\mathrm r}\,] - a_{\mathrm l}\,[\,x < x_{\mathrm l}\,] $$
     return activation.d_piecewise_linear(case.x, *case.parameters)
@@ -2170,11 +2213,13 @@ def nothing_is_written(call):
 def bad_x_is_refused(call):
     """Complex numbers, words and truth values; and what is not finite, where there are parameters."""
     f, parameters = call
-    for bad in (np.array([1j]), "x", np.array([True])):
+    objects = [np.array([1, bad], dtype=object) for bad in (1j, "x", True, None)]
+    for bad in (np.array([1j]), "x", np.array([True]), None, *objects):
         refuses(lambda bad=bad: f(bad, *parameters), naming="x")
     for bad in (np.inf, -np.inf, np.nan):
         if parameters:
             refuses(lambda bad=bad: f(np.array([0.0, bad]), *parameters), naming="x")
+            refuses(lambda bad=bad: f(np.array([0.0, bad], dtype=object), *parameters), naming="x")
 
 
 @claim("activation-bad-input")
@@ -2188,6 +2233,7 @@ def bad_parameters_are_refused():
         for f in (activation.piecewise_linear, activation.d_piecewise_linear):
             for name in good:
                 refuses(lambda f=f, bad=bad, name=name: f(x, **{**good, name: bad}), naming=name)
+                refuses(lambda f=f, bad=bad, name=name: f(Fraction(1), **{**good, name: bad}), naming=name)
     refuses(lambda: activation.swish(x.astype(np.float32), 1e300), naming="beta")
     refuses(lambda: activation.piecewise_linear(x.astype(np.float32), 1e300, 0, 0, 0), naming="a")
     refuses(lambda: activation.piecewise_linear(x, 1, 1, -1.0, 1.0), naming="alpha")
@@ -2211,6 +2257,10 @@ def limits_at_infinity():
             agree(f(ends), limits)
         for f in (activation.d_sigmoid, activation.d_tanh):
             agree(f(ends), [0, 0], scale=1)
-        for f, limits in ((activation.softplus, [np.inf, 0]), (activation.log_sigmoid, [0, -np.inf])):
+        for f, limits in (
+            (activation.relu, [np.inf, 0]),
+            (activation.softplus, [np.inf, 0]),
+            (activation.log_sigmoid, [0, -np.inf]),
+        ):
             every(zip(f(ends), limits, strict=True), lambda pair: pair[0] == pair[1])
         every([f(np.nan) for f, parameters in calls() if not parameters], np.isnan)

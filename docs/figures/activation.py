@@ -23,7 +23,7 @@ def functions():
 
 
 def swish_to_relu():
-    """Swish for four sharpnesses, and its distance from ReLU, multiplied by alpha, against alpha x."""
+    """Swish for three sharpnesses, and its distance from ReLU, multiplied by alpha, against alpha x."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2))
     x = np.linspace(-3, 3, 601)
     for k, alpha in enumerate((0, 1, 4)):
