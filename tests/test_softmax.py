@@ -641,6 +641,7 @@ def log_sum_to_60_digits(case, log_sum=log_sum):
     expected = float(mpmath.log(mpmath.fsum(map(mpmath.exp, entries))))
     agree(log_sum(case), expected, tolerance=1e-14)
     agree(softmax.log_sum_exp(np.stack([case.x, case.x + 1], 1), axis=0), np.array([expected, expected + 1]))
+    agree(softmax.log_sum_exp(case.x[None]), np.array([expected]), tolerance=1e-14)  # one axis is removed, not two
 
 
 @claim("softmax-log-sum-exp", cases=wide)
