@@ -84,10 +84,11 @@ def cross_entropy(logits, labels):
     logits, labels = _check_pair(logits, labels)
     peak = _peak(logits, "logits", 1)
     rest = _shifted_exp(logits, 1, peak)[2]
-    # Half of each loss fits in the dtype, even where a loss does not. The mean is then infinite only if it must be.
+    # Half of each loss fits in the dtype, even where a loss does not. A mean is at most the largest loss: without the
+    # minimum, one near the end of the range would round to infinity.
     halves = peak / 2 - np.take_along_axis(logits, labels[:, None], 1) / 2 + np.log1p(rest) / 2
     with np.errstate(over="ignore"):
-        return (halves * (2 / len(labels))).sum()
+        return np.minimum((halves * (2 / len(labels))).sum(), 2 * halves.max())
 
 
 def d_cross_entropy(logits, labels):

@@ -209,6 +209,13 @@ def translation_in_symbols(case, translated=translated):
     same(translated(case), by_definition(case.x))
 
 
+@claim("softmax-translation")
+def rounded_away():
+    """In float64: 10^17 plus 1 is 10^17, and the two logits become equal."""
+    agree(softmax.softmax(np.array([1.0, 0.0]) + 1e17), np.array([0.5, 0.5]), tolerance=0)
+    differ(softmax.softmax(np.array([1.0, 0.0])), np.array([0.5, 0.5]))
+
+
 def equal_entries(case):
     """A vector whose entries are all delta."""
     return replace(case, vector=case.delta + 0 * case.vector)
@@ -458,7 +465,7 @@ def overflows(case):
 @claim("softmax-one-large-entry", cases=one_large_entry)
 def one_is_enough(case, overflows=overflows):
     """One large entry in each row: the plain formula fails in all rows, and `log_softmax` in none."""
-    same(overflows(case), case.naive_fails)
+    agree(overflows(case), case.naive_fails, tolerance=0)
     reference = [floats(log_softmax_to_60_digits(row)) for row in case.x]
     agree(softmax.log_softmax(case.x), np.array(reference), tolerance=1e-14)
 
@@ -477,9 +484,9 @@ def all_must_be_large(case):
 @claim("softmax-one-large-entry", cases=some_large_entries)
 def any_number_of_them(case):
     """Rows with none, one, two, ... large entries: only the first is computed. Two of 709.5 overflow."""
-    same(overflows(case), case.naive_fails)
-    same(case.naive_fails.sum(), 5)
-    same(Table(np.full((1, 2), 709.5)).naive_fails, [True])
+    agree(overflows(case), case.naive_fails, tolerance=0)
+    agree(case.naive_fails.sum(), 5, tolerance=0)
+    agree(Table(np.full((1, 2), 709.5)).naive_fails, [True], tolerance=0)
 
 
 @claim("softmax-all-very-negative")
@@ -634,6 +641,7 @@ def log_sum_to_60_digits(case, log_sum=log_sum):
     expected = float(mpmath.log(mpmath.fsum(map(mpmath.exp, entries))))
     agree(log_sum(case), expected, tolerance=1e-14)
     agree(softmax.log_sum_exp(np.stack([case.x, case.x + 1], 1), axis=0), np.array([expected, expected + 1]))
+    agree(softmax.log_sum_exp(case.x[None]), np.array([expected]), tolerance=1e-14)  # one axis is removed, not two
 
 
 @claim("softmax-log-sum-exp", cases=wide)
@@ -721,6 +729,24 @@ def each_entry_to_60_digits(case, with_log1p=with_log1p):
     agree(floats(value / e for value, e in zip(exact(with_log1p(case)), expected, strict=True)), np.ones(4))
 
 
+def further_ahead():
+    """One logit is ahead by 100 to 690."""
+    for gap in (100.3, 257.7, 400.1, 520.9, 610.7, 690.3):
+        yield Logits(np.array([-gap, 0.1, -gap - 3.3, -gap]), 0, np.zeros(4), 1, np.zeros(4))
+
+
+@claim("softmax-log1p", cases=further_ahead)
+def far_entries_to_60_digits(case):
+    """The same where the largest log-probability is down to 10^-300 in size; two entries are alike."""
+    import mpmath
+
+    entries = exact(case.x)
+    gaps = [entry - max(entries) for entry in entries]
+    total = mpmath.log1p(mpmath.fsum(mpmath.exp(gap) for gap in gaps if gap != 0))
+    values = exact(softmax.log_softmax(case.x))
+    agree(floats(value / (gap - total) for value, gap in zip(values, gaps, strict=True)), np.ones(4), tolerance=1e-13)
+
+
 @slip("softmax-log1p")
 def log_of_one_plus(case):
     """Add the small terms to 1 before the log: they vanish, and the largest entry becomes 0."""
@@ -783,8 +809,19 @@ def exact_gaps_to_60_digits(case, at_any_size=at_any_size):
     highest = max(case.x)
     agree(total, float(exact([highest])[0] - exact_logs[int(np.argmax(case.x))]), tolerance=1e-14)
     jacobian, gradient = softmax.jacobian(case.x), softmax.d_cross_entropy(case.x[None], [1])
-    agree(jacobian, np.diag(p) - np.outer(p, p), scale=1)
-    agree(gradient[0], p - [0, 1, 0], scale=1)
+    expected = floats(exact_p)
+    agree(jacobian, np.diag(expected) - np.outer(expected, expected), scale=1, tolerance=1e-14)
+    agree(gradient[0], expected - [0, 1, 0], scale=1, tolerance=1e-14)
+
+
+@claim("softmax-any-size")
+def log_of_the_sum_near_zero():
+    """Two logits near -log 2, in 60 digits: the log of the sum is 5e-11, and right to 1e-14 of 1, not of itself."""
+    x = -math.log(2) + np.array([0, 1e-10])
+    value, expected = softmax.log_sum_exp(x), x[0] - log_softmax_to_60_digits(x)[0]
+    agree(value, float(expected), scale=1, tolerance=1e-14)
+    differ(value, float(expected), by=1e-8)
+    agree(softmax.log_sum_exp(np.array([0.0, -50.0])), -float(log_softmax_to_60_digits([0.0, -50.0])[0]))  # by log1p
 
 
 @slip("softmax-any-size")
@@ -798,19 +835,21 @@ def definition_taken_literally(case):
 def gap_beyond_the_range():
     """A gap of 2e308, in float64; every warning is an error."""
     # $$ x = (10^{308}, -10^{308}):
-    #    \qquad \log \operatorname{softmax}(x) = (0,\; -2 \cdot 10^{308}) $$
+    #    \qquad \log \operatorname{softmax}(x) \approx (0,\; -2 \cdot 10^{308}) $$
     x = np.array([1e308, -1e308])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         logs, p, J = softmax.log_softmax(x), softmax.softmax(x), softmax.jacobian(x)
         losses = softmax.cross_entropy(np.array([x, x]), [1, 0]), softmax.cross_entropy(x[None], [1])
-        alike = softmax.cross_entropy(np.array([[1.7e308, 0.0]] * 5), [1] * 5)
+        top = np.finfo(float).max
+        alike = [softmax.cross_entropy(np.array([[top, 0.0]] * n), [1] * n) for n in (1, 5, 11, 20)]
     same(logs[0] == 0 and np.isneginf(logs[1]), True)
     same(exact_gaps(x)[1] < -Fraction(np.finfo(float).max), True)
     agree(p, np.array([1.0, 0.0]), tolerance=0)
     agree(J, np.zeros((2, 2)), scale=1, tolerance=0)
     agree(losses[0], 1e308)
-    agree(alike, 1.7e308)
+    agree(np.array(alike) / top, np.ones(4))
+    same(alike[2] == top, True)
     same(np.isposinf(losses[1]), True)
 
 
@@ -926,7 +965,16 @@ def predicted(case):
 @claim("softmax-factor-prediction", cases=factors)
 def class_by_the_logits(case, predicted=predicted):
     """200 random rows: the largest logit for a positive factor, the smallest for a negative one."""
-    same(predicted(case), np.where(case.alpha > 0, case.x.argmax(1), case.x.argmin(1)))
+    agree(predicted(case), np.where(case.alpha > 0, case.x.argmax(1), case.x.argmin(1)), tolerance=0)
+
+
+@claim("softmax-factor-prediction")
+def tied_classes():
+    """(2, -1, 2, 0): two classes tied, for factors of either sign and 0."""
+    x = np.array([2.0, -1.0, 2.0, 0.0])
+    for alpha, first in ((3.0, [1, 0, 1, 0]), (0.2, [1, 0, 1, 0]), (0.0, [1, 1, 1, 1]), (-2.0, [0, 1, 0, 0])):
+        p = softmax.softmax(alpha * x)
+        agree(p == p.max(), first, tolerance=0)
 
 
 def positive(case):
@@ -967,6 +1015,8 @@ def largest_probability(case, sharper=sharper):
     """The largest probability at alpha and at 1, in 200 random rows."""
     at_alpha, at_one = softmax.softmax(case.product).max(1), softmax.softmax(case.x).max(1)
     agree(sharper(case), np.sign(at_alpha - at_one))
+    at_zero = softmax.softmax(0 * case.x).max(1)
+    agree(np.sign(at_zero - at_one), -np.ones(40))
 
 
 @slip("softmax-factor-sharpens")
@@ -1492,6 +1542,22 @@ def bound_in_fractions(largest_eigenvalue=largest_eigenvalue):
     same(largest_eigenvalue(), max(J.eigenvals()))
     p = z3.Real("p")
     proved(2 * p * (1 - p) <= z3.RealVal("1/2"))
+
+
+@claim("softmax-jacobian-spectrum", cases=three_symbols)
+def radius_in_symbols(case):
+    """Three classes: det(I/2 - J) is 1/4 - e2 + 3 e3 over 2, in SymPy, and above 0 for all p > 0, by Z3."""
+    import sympy
+    import z3
+
+    a, b, c = case.p
+    J = softmax._jacobian_at(case.p)
+    same([-J[0, 1] - J[0, 2], -J[1, 0] - J[1, 2]], [a * (1 - a), b * (1 - b)])  # Gershgorin's radii
+    det = (sympy.eye(3) / 2 - sympy.Matrix(J.tolist())).det()
+    same(2 * det, sympy.Rational(1, 4) - (a * b + b * c + c * a) + 3 * a * b * c)
+    a, b, c = z3.Reals("p0 p1 p2")
+    given = z3.And(a > 0, b > 0, c > 0, a + b + c == 1)
+    proved(z3.Implies(given, z3.RealVal("1/4") - (a * b + b * c + c * a) + 3 * a * b * c > 0))
 
 
 @claim("softmax-jacobian-spectrum", cases=logits)
