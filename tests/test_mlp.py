@@ -383,7 +383,7 @@ def no_exponentials(case):
 
 def far_apart():
     """Two logits, and a gap from 0 to 800 above that of the label, or below it."""
-    for gap in (0.5, 30.0, 40.0, 800.0):
+    for gap in (0.0, 0.5, 30.0, 40.0, 800.0):
         yield np.array([[0.0, gap]]), [0]
         if gap < 800:  # there it is less than the smallest float
             yield np.array([[gap, 0.0]]), [0]
@@ -623,28 +623,28 @@ def through_the_sigmoid(case):
 
 def steepest():
     # $$ \Bigl\lvert \frac{\partial L}{\partial z} \Bigr\rvert \le \frac{8}{27} \qquad (\ell = 0 \text{ or } 1) $$
-    return [Fraction(8, 27), Fraction(1, 3)]
+    return [Fraction(8, 27), Fraction(1, 3), Fraction(2, 3)]
 
 
 @claim("mlp-squared-error-bound")
 def bound_for_all_outputs(steepest=steepest):
-    """For all outputs p from 0 to 1 and both labels; the second number is the p where label 1 attains it."""
+    """For all outputs p from 0 to 1 and both labels; label 1 attains it at the second number, label 0 at the third."""
     import z3
 
-    bound, at = steepest()
+    bound, *places = steepest()
     p = z3.Real("p")
     for label in (0, 1):
         gradient = 2 * (p - label) * p * (1 - p)
         largest = z3.Q(bound.numerator, bound.denominator)
         proved(z3.Implies(z3.And(p >= 0, p <= 1), z3.And(gradient <= largest, -largest <= gradient)))
-    every([at], lambda p: 0 <= p <= 1)
-    same(-2 * (at - 1) * at * (1 - at), bound)
+    every(places, lambda p: 0 <= p <= 1)
+    same([abs(2 * (at - label) * at * (1 - at)) for at, label in zip(places, (1, 0), strict=True)], [bound] * 2)
 
 
 @slip("mlp-squared-error-bound")
 def largest_where_the_sigmoid_is_steepest(case=None):
     """Take p = 1/2, where the sigmoid is steepest: 1/4."""
-    return [Fraction(1, 4), Fraction(1, 2)]
+    return [Fraction(1, 4), Fraction(1, 2), Fraction(1, 2)]
 
 
 # --- 2.e with softmax ------------------------------------------------------------------------------------------------
@@ -792,8 +792,8 @@ class LogisticOutputs:
 
 
 def logistic_outputs(rng):
-    """Two logits."""
-    return LogisticOutputs(rng.uniform(0.4, 2, 2) * [1, -1], np.array([1.0, 0.0]))
+    """Three logits, so that 2/K is not 1; the label is the middle one."""
+    return LogisticOutputs(rng.uniform(0.4, 2, 3) * [1, -1, 1], np.array([0.0, 1.0, 0.0]))
 
 
 def logistic_gradients(case):
@@ -809,7 +809,7 @@ def logistic_gradients(case):
 
 @claim("mlp-logistic-outputs", cases=logistic_outputs)
 def logistic_by_complex_step(case, gradients=logistic_gradients):
-    """A complex step through two sigmoids."""
+    """A complex step through three sigmoids."""
     squared, entropy = gradients(case)
     agree(squared, complex_step(lambda z: ((sigmoid(z) - case.target) ** 2).mean(), case.z))
     agree(entropy, complex_step(lambda z: -(case.target * np.log(sigmoid(z))).sum(), case.z))
@@ -1100,7 +1100,7 @@ def no_biases(sizes):
 def twin(case):
     # $$ b^{(2)} \to b^{(2)} + \delta\,\mathbf 1; \qquad
     #    W^{(1)} \to A\,W^{(1)}, \quad b^{(1)} \to A\,b^{(1)}, \quad W^{(2)} \to W^{(2)} A^\top $$
-    order = np.roll(np.arange(len(case.b1)), 1)
+    order = np.array([4, 0, 6, 1, 5, 2, 3])  # not its own inverse
     return (case.W1[order], case.b1[order]), (case.W2[:, order], case.b2 + 0.7)
 
 
@@ -1863,7 +1863,7 @@ def all_by_autograd(case, gradients=batch_gradients):
 
 @claim("mlp-backward", cases=deep_symbols)
 def all_in_symbols(case, gradients=batch_gradients):
-    """`backward` on symbols, two layers, two examples, for any differentiable activation."""
+    """`backward` on symbols, for any differentiable activation: two examples, layers of 2, 3 and 1 units."""
     for k, ours in enumerate(gradients(case)):
         same(ours, case.by(k))
 
