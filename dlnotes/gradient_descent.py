@@ -2,7 +2,7 @@
 
 The loss is L(w) = L(w*) + (w - w*)^T H (w - w*) / 2. Its Hessian ``H`` (P, P) is symmetric, and ``w_star`` (P,) is
 where its gradient vanishes. A spectrum is ``eigenvalues`` (P,), in any order, none negative, not all 0. Eigenvalues 0
-are left out: nothing moves along them. All arguments are checked: a ValueError names the one that is not as said.
+are left out: from rest, nothing moves along them. All arguments are checked: a ValueError names the one that is wrong.
 """
 
 import numbers
@@ -33,7 +33,8 @@ def cosine(H, w_star, w):
     """
     H, w_star, w = _quadratic(H, w_star, w, "w", symbols=False)
     distance = _unit(w - w_star, "w")
-    return float(distance @ _unit(H / np.abs(H).max() @ distance if H.any() else 0 * w, "w"))
+    cosine = distance @ _unit(H / np.abs(H).max() @ distance if H.any() else 0 * w, "w")
+    return float(np.clip(cosine, -1, 1))  # rounding may leave it beyond
 
 
 def worst_cosine(eigenvalues):
@@ -55,7 +56,7 @@ def iterate(H, w_star, w0, step, t):
     t: an integer, at least 0 and below 2^53. Entries beyond float64 are infinite.
     """
     H, w_star, w0 = _quadratic(H, w_star, w0, "w0", symbols=False)
-    step = float(_number(step, "step"))
+    step = float(_number(step, "step", symbols=False))
     if isinstance(t, bool) or not isinstance(t, int | np.integer) or not 0 <= t < 2**53:
         raise ValueError(f"t is {t!r}; expected an integer, at least 0 and below 2^53")
     eigenvalues, Q = np.linalg.eigh(H)
@@ -97,8 +98,8 @@ def rate(eigenvalues, step, momentum=0):
     Claims gradient-descent-rate, gradient-descent-momentum-rate. Without momentum it is
     a bound on every step too. step: a number. momentum: from 0, below 1.
     """
-    positive, step = _positive(eigenvalues), _number(step, "step")
-    momentum = _number(momentum, "momentum", 0, 1)
+    positive, step = _positive(eigenvalues), _number(step, "step", symbols=False)
+    momentum = _number(momentum, "momentum", 0, 1, symbols=False)
     with np.errstate(over="ignore"):
         trace = max(abs(1 + momentum - step * positive))  # the radius grows with it
     if momentum == 0:
@@ -156,6 +157,8 @@ def _quadratic(H, w_star, w, name, symbols=True):
 def _positive(eigenvalues):
     """The eigenvalues that are not 0, checked."""
     a = _reals(eigenvalues, "eigenvalues")
+    if a.dtype == object and not all(isinstance(x, numbers.Real) for x in a.flat):
+        raise ValueError("eigenvalues has a symbol; expected numbers")
     if a.ndim != 1 or a.size == 0:
         raise ValueError(f"eigenvalues has shape {a.shape}; expected (P,), not empty")
     if (a < 0).any():
@@ -178,20 +181,26 @@ def _unit(a, name):
 
 
 def _reals(a, name, symbols=True):
-    a = np.asarray(a)
+    try:
+        a = np.asarray(a)
+    except ValueError as error:
+        raise ValueError(f"{name} is not one array; expected rows of one length") from error
     if a.dtype.kind not in ("fiuO" if symbols else "fiu"):
         raise ValueError(f"{name} has dtype {a.dtype}; expected real numbers")
     if a.dtype == object:
+        for x in a.flat:
+            if not hasattr(x, "free_symbols"):
+                _number(x, name)
         return a
     if not np.isfinite(a).all():
         raise ValueError(f"{name} has an entry that is not finite; expected finite numbers")
     return a.astype(float)  # integers would wrap around
 
 
-def _number(value, name, least=-np.inf, below=np.inf):
-    """One finite number in range; a symbol passes."""
+def _number(value, name, least=-np.inf, below=np.inf, symbols=True):
+    """One finite number in range; a symbol passes, if symbols may."""
     value = value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
-    if getattr(value, "free_symbols", None):
+    if symbols and getattr(value, "free_symbols", None):
         return value
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not (real and least <= value < below and abs(value) < np.inf):

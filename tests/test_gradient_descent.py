@@ -354,6 +354,14 @@ def from_everywhere_iff_multiple_of_identity():
     every(everywhere, lambda H: everywhere[H] == (H[0] == H[2] and H[1] == 0))
 
 
+@claim("gradient-descent-points-at-optimum")
+def eigenvalue_must_be_positive():
+    """On an eigenvector: with eigenvalue 0 the gradient is 0, and with one below 0 its negative points away."""
+    H, w = np.diag([0.0, 1.0, -2.0]), np.eye(3)
+    agree(gradient_descent.gradient(H, np.zeros(3), w[0]), np.zeros(3), scale=1)
+    agree(np.array([gradient_descent.cosine(H, np.zeros(3), w[i]) for i in (1, 2)]), np.array([1.0, -1.0]))
+
+
 @slip("gradient-descent-points-at-optimum")
 def never_points_at_it(case):
     """Answer that the gradient never points at the minimum."""
@@ -509,6 +517,13 @@ def equal_eigenvalues_always_point():
     tenfold = gradient_descent.worst_cosine([1, 10])
     agree(tenfold, 2 * math.sqrt(10) / 11)
     agree(math.degrees(math.acos(tenfold)), 54.9, tolerance=1e-3)
+
+
+@claim("gradient-descent-worst-angle")
+def nearly_a_right_angle_with_a_0():
+    """Eigenvalues 0 and 1: from (1, r) the cosine is r / sqrt(1 + r^2), which is as near to 0 as one likes."""
+    for r in (1e-1, 1e-4, 1e-8):
+        agree(gradient_descent.cosine(np.diag([0.0, 1.0]), [0, 0], [1, r]), r / math.hypot(1, r), scale=r)
 
 
 @slip("gradient-descent-worst-angle")
@@ -1115,6 +1130,15 @@ def largest_decrease(case, safest_step=safest_step):
     proved(z3.Implies(other, step * (1 - step * number / 2) < z3.Q(promised.numerator, promised.denominator)))
 
 
+@claim("gradient-descent-safest-step", cases=exact_spectra)
+def whoever_knows_the_spectrum(case):
+    """Knowing all eigenvalues, the best rate is the better promise on the loss too: the worst factor, in fractions."""
+    if case.kappa > 1:
+        both = 2 / (case.smallest + case.largest), 1 / case.largest
+        left = [max((1 - step * x) ** 2 for x in case.eigenvalues if x) for step in both]
+        every((left,), lambda left: left[0] < left[1])
+
+
 @slip("gradient-descent-safest-step")
 def decrease_at_the_limit(case):
     """Take 2 / lambda_max: there the promise is 0."""
@@ -1327,9 +1351,9 @@ def loss_as_slow_as_the_distance(case):
 
 
 def long_runs():
-    """Kappa from 30 to 3000, and distances divided by a thousand or by a million."""
-    for kappa in (30, 300, 3000):
-        for ratio in (1e3, 1e6):
+    """Kappa from 6 to 3000, and distances divided by 1e60 or 1e120, so that rounding up does not count."""
+    for kappa in (6, 30, 300, 3000):
+        for ratio in (1e60, 1e120):
             yield SimpleNamespace(kappa=kappa, ratio=ratio)
 
 
@@ -1343,12 +1367,20 @@ def iterations_counted(case, iterations=iterations):
     """The first t at which the run is near enough, found by bisection: within 1 % of the formula."""
     H, start = np.diag([1.0, case.kappa]), np.array([1.0, 1.0])
     best = gradient_descent.optimal_step([1, case.kappa])
-    low, high = 0, 100 * case.kappa
+    low, high = 0, 200 * case.kappa
     while high - low > 1:
         middle = (low + high) // 2
         near = np.linalg.norm(gradient_descent.iterate(H, [0, 0], start, best, middle)) <= math.sqrt(2) / case.ratio
         low, high = (low, middle) if near else (middle, high)
     agree(iterations(case), float(high), tolerance=0.01)
+
+
+@claim("gradient-descent-iterations")
+def sooner_between_the_ends():
+    """kappa = 30: along an eigenvalue between the ends, 3 steps do for a thousand, where the formula says 104."""
+    near = gradient_descent.iterate(np.diag([1.0, 14.0, 30.0]), np.zeros(3), [0, 1, 0], 2 / 31, 3)
+    at_most(np.linalg.norm(near), 1e-3, scale=1)
+    at_most(103, 30 / 2 * math.log(1e3))
 
 
 @claim("gradient-descent-iterations", cases=long_runs)
@@ -2181,6 +2213,15 @@ def noise_summed(m, noise=noise):
     every((partial,), lambda partial: 0 < noise(m) - partial < Fraction(1, 10**12))
 
 
+@claim("gradient-descent-noise", cases=lambda: iter([Fraction(9, 10), Fraction(1, 2)]))
+def sum_of_displacements(m):
+    """In fractions: a gradient of age k counts 1 - m^(k+1) in all; over 300 steps the noise of the sum is as large."""
+    total = sum((1 - m ** (k + 1)) ** 2 for k in range(300)) / 300
+    every((total,), lambda total: Fraction(9, 10) < total < 1)
+    impulse = replace(Sequence([], Fraction(1), m), gradients=[1, 0, 0, 0])
+    same((1 - m) * sum(replace(impulse, gradients=[1, 0, 0, 0][:k]).run() for k in (1, 2, 3, 4)), m**4 - 1)
+
+
 @slip("gradient-descent-noise")
 def noise_untouched(m):
     """Expect no change: an average of noise is noise."""
@@ -2659,6 +2700,18 @@ def one_eigenvalue_needs_no_momentum():
     agree(np.array(gradient_descent.heavy_ball([Fraction(4), Fraction(4)])), np.array([0.25, 0, 0]))
 
 
+@claim("gradient-descent-heavy-ball")
+def no_pair_for_all_spectra():
+    """Z3, for all 0 < a <= b: what roots inside r imply at both ends puts r above Polyak's rate. sqrt(b / a) is k."""
+    import z3
+
+    a, k, eta, m, rho = z3.Reals("a k eta m rho")
+    given = z3.And(a > 0, k > 1, rho * (k + 1) == k - 1)
+    low, high = 1 + m - eta * a, 1 + m - eta * a * k * k
+    inside = z3.And(m < rho * rho, low * rho < rho * rho + m, -high * rho < rho * rho + m)
+    proved(z3.Not(z3.And(given, inside)))
+
+
 @slip("gradient-descent-heavy-ball")
 def momentum_not_squared(case):
     """Forget the square on the momentum."""
@@ -2736,6 +2789,20 @@ def slow_start_in_fractions(root_of_kappa, slow_start=slow_start):
     same(slow_start(root_of_kappa), path)
 
 
+@claim("gradient-descent-heavy-ball-start", cases=transients)
+def overshoot(root_of_kappa):
+    """The rule run in fractions, along q_max: (1 + (1 + rho) t) (-rho)^t."""
+    rho = (root_of_kappa - 1) / (root_of_kappa + 1)
+    step = 4 / (1 + root_of_kappa) ** 2
+    w, velocity = np.array([Fraction(1)]), np.array([Fraction(0)])
+    for t in range(12):
+        same(w[0], (1 + (1 + rho) * t) * (-rho) ** t)
+        if t == 1:
+            same(w[0], -rho * (2 + rho))
+        slope = root_of_kappa**2 * w
+        w, velocity = gradient_descent.sgd_momentum(w, velocity, slope, step=step, momentum=rho**2, penalty=0)
+
+
 @slip("gradient-descent-heavy-ball-start")
 def rate_from_the_first_step(root_of_kappa):
     """Let the distance shrink by rho from the first step on."""
@@ -2767,8 +2834,11 @@ def far_from_1():
     step, m, rho = gradient_descent.heavy_ball([tiny, 1e300])
     agree(np.array([step * 1e300, m, rho]), np.array([4.0, 1.0, 1.0]))
     agree(gradient_descent.heavy_ball([1.0, 1.0 + 2**-40])[2], 2.0**-42, tolerance=1e-9)
+    agree(gradient_descent.heavy_ball([1.0, 1.0 + 2**-52])[2], 2.0**-54, tolerance=1e-9)
     agree(gradient_descent.rate([1e200], 10.0, 0.5), 1e201)
     agree(gradient_descent.cosine(np.diag([1e-200, 1e-199]), [0, 0], [1e300, 1e300]), 11 / math.sqrt(202))
+    ways = np.random.default_rng(0).normal(size=(500, 3))
+    every(range(500), lambda i: gradient_descent.cosine(np.eye(3), np.zeros(3), ways[i]) <= 1)
     H = np.diag([1.0, 3.0])
     agree(gradient_descent.iterate(H, [1, 2], [2, 2], 1.0, 5000), np.array([1.0, 2.0]))
     far = gradient_descent.iterate(H, [1, 2], [2, 3], 1.0, 5001)
@@ -2781,12 +2851,19 @@ def far_from_1():
     agree(gradient_descent.iterate(H, [1, 2], [2, 3], 0.5, 10**15), np.array([1.0, 2.0]))
 
 
+def rule_in_symbols_of_two():
+    """Two letters that stand for positive numbers."""
+    import sympy
+
+    return list(sympy.symbols("a b", positive=True))
+
+
 @claim("gradient-descent-bad-input")
 def refused_by_name():
     """Each argument spoiled in turn: shape, dtype, sign, symmetry, range, or not finite."""
     H, v = np.array([[2.0, 1.0], [1.0, 3.0]]), np.array([1.0, 2.0])
     shapes = np.eye(3), np.ones((2, 3)), np.ones(2), np.ones((0, 0))
-    for bad in (*shapes, [[1, 2], [0, 1]], [[1, 0], [0, np.nan]], [["a"]]):
+    for bad in (*shapes, [[1, 2], [0, 1]], [[1, 1e-9], [0, 1]], [[1, 0], [0, np.nan]], [["a"]]):
         for f in (gradient_descent.loss, gradient_descent.gradient, gradient_descent.cosine):
             name = "w_star" if np.shape(bad) == (3, 3) else "H"
             refuses(lambda f=f, bad=bad: f(bad, v, v + 1), naming=name)
@@ -2806,12 +2883,20 @@ def refused_by_name():
         for name in ("step", "momentum", "penalty"):
             options = {"step": 0.1, name: bad}
             refuses(lambda options=options: gradient_descent.sgd_momentum(v, v, v, **options), naming=name)
-    for bad in ([], 1.0, [[1.0, 2.0]], [0.0, 0.0], [-1e-9, 1.0], [1.0, np.nan], ["a"], [True], [1j]):
+    letters = rule_in_symbols_of_two()
+    spoiled = [Fraction(1), np.nan], [Fraction(1), np.inf], [Fraction(1), None], letters, [[1.0], [1.0, 2.0]]
+    for bad in ([], 1.0, [[1.0, 2.0]], [0.0, 0.0], [-1e-9, 1.0], [1.0, np.nan], ["a"], [True], [1j], *spoiled):
         for f in (gradient_descent.optimal_step, gradient_descent.step_limit, gradient_descent.heavy_ball):
             refuses(lambda f=f, bad=bad: f(bad), naming="eigenvalues")
         refuses(lambda bad=bad: gradient_descent.rate(bad, 0.1), naming="eigenvalues")
         refuses(lambda bad=bad: gradient_descent.worst_cosine(bad), naming="eigenvalues")
     refuses(lambda: gradient_descent.worst_cosine([0.0, 1.0]), naming="eigenvalues")
+    refuses(lambda: gradient_descent.iterate(H, v, v, letters[0], 3), naming="step")
+    refuses(lambda: gradient_descent.rate(v, letters[0]), naming="step")
+    refuses(lambda: gradient_descent.rate(v, 0.1, letters[0]), naming="momentum")
+    for bad in ([Fraction(1), np.nan], [Fraction(1), None], [[1], [1, 2]]):
+        refuses(lambda bad=bad: gradient_descent.loss(H, v, bad), naming="w")
+        refuses(lambda bad=bad: gradient_descent.sgd_momentum(v, v, bad, step=0.1), naming="gradient")
     for bad in (-0.1, 1.0, Fraction(3, 2), np.nan):
         refuses(lambda bad=bad: gradient_descent.rate(v, 0.1, bad), naming="momentum")
         refuses(lambda bad=bad: gradient_descent.step_limit(v, bad), naming="momentum")
