@@ -1617,6 +1617,7 @@ def down_for_positive_up_for_negative():
     a, g, eta = z3.Reals("a g eta")
     change = -eta * g * g * (1 - eta * a / 2)
     proved(z3.Implies(z3.And(a > 0, g != 0, eta > 0, eta * a < 2), change < 0))
+    proved(z3.Implies(z3.And(a > 0, g != 0, eta * a > 2), change > 0))
     proved(z3.Implies(z3.And(a > 0, g != 0, eta < 0), change > 0))
 
 

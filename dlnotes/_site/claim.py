@@ -154,7 +154,7 @@ class Claim(Block):
         ident = str(self.options["id"])
         book = pages.book()
         shown = next((b for p in book.pages for b in p.claims if b.id == ident), None)
-        record = shown and evidence.record(shown, "claims")
+        record = shown and evidence.record(shown, "claims", self.md.dlnotes_evidence)
         wrong = failures(record.entry) if record else []
         if record is None and complete():
             wrong = ["no evidence for this version of the code: run the tests first"]

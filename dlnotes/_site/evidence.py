@@ -111,10 +111,15 @@ def load(test: Path) -> dict | None:
     return document
 
 
-def record(block: pages.Block, kind: str) -> Record | None:
-    """The evidence for a claim or a derivation as the page shows it; None if this code and this TeX were not run."""
-    tests = pages.book().tests_of(block.id)
-    document = load(tests.path) if tests else None
+def record(block: pages.Block, kind: str, loaded: dict | None = None) -> Record | None:
+    """The evidence for a claim or a derivation as the page shows it; None if this code and this TeX were not run.
+
+    loaded: what one conversion of a page has loaded so far, so that it loads each file once.
+    """
+    tests, loaded = pages.book().tests_of(block.id), {} if loaded is None else loaded
+    if tests and tests.path not in loaded:
+        loaded[tests.path] = load(tests.path)
+    document = loaded[tests.path] if tests else None
     entry = document and document[kind].get(block.id)
     if not entry:
         return None

@@ -26,7 +26,7 @@ class Ledger(Block):
         claims = [(p, block) for p in book.pages for block in p.claims]
         rows, held = [], 0
         for where, block in claims:
-            record = evidence.record(block, "claims")
+            record = evidence.record(block, "claims", self.md.dlnotes_evidence)
             held += bool(record and record.status == "held")
             rows.append(self._row(where, block, record))
         steps = [block for p in book.pages for block in p.steps]
@@ -68,7 +68,7 @@ class See(Block):
             shown = page.problem(self.md, "no such claim", find=page.header("see", ident), ident=ident)
         else:
             where, block = found
-            record = evidence.record(block, "claims")
+            record = evidence.record(block, "claims", self.md.dlnotes_evidence)
             div.set("class", f"dl-claim {record.status.replace(' ', '-') if record else 'not-run'}")
             address = question.link(self.md, where, ident)
             formulas = "".join(self._formula(tex, ident) for tex in block.tex)

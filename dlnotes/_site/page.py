@@ -27,6 +27,7 @@ class _Remember(Preprocessor):
     def run(self, lines):
         self.md.dlnotes_source = "\n".join(lines)
         self.md.dlnotes_alike = None
+        self.md.dlnotes_evidence = {}
         return lines
 
 

@@ -168,7 +168,7 @@ class Tests:
     answers: dict[str, str] = field(default_factory=dict)  # witness name -> name of the answer under test
     faults: list[tuple[int, str, str]] = field(default_factory=list)  # line, id or name, message
 
-    @property
+    @functools.cached_property
     def ids(self) -> dict[str, int]:
         """Each id the file registers, with the line of its first function."""
         names = {ident: found[0] for ident, found in [*self.slips.items(), *self.witnesses.items()]}

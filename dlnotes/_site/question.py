@@ -37,7 +37,7 @@ def questions() -> tuple[dict, ...]:
 def link(md, target: pages.Page, anchor: str = "") -> str:
     """The address of a page, from the page being converted."""
     here = page.current(md)
-    depth = next((p.url.count("/") for p in pages.book().pages if p.path == here), 0)
+    depth = pages.Page(here).url.count("/") if here else 0
     return "../" * depth + target.url + (f"#{anchor}" if anchor else "")
 
 

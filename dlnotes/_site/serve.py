@@ -5,6 +5,7 @@ the search index. Claims run in a process beside the server; when a file of them
 green or red.
 """
 
+import functools
 import os
 import re
 import subprocess
@@ -21,6 +22,9 @@ from dlnotes._site import evidence, pages, wheel
 
 _SHOWS_OTHERS = re.compile(r"^/{3,}\s*(see|ledger|questions|chapters)\b", re.M)
 _SHOWS_FILE = re.compile(r"^/{3,}\s*(?:quote|figure)\s*\|\s*(\S+?)::", re.M)
+_LEFT_OUT = re.compile(
+    r"<tex-math\b[^>]*data-search-exclude.*?</tex-math>|<details data-search-exclude.*?</details>", re.S
+)
 _KEPT = ("content", "toc", "_title_from_render", "present_anchor_ids")
 
 
@@ -63,7 +67,9 @@ def keep_pages() -> None:
         if indexed.get(page.url, (None,))[0] == content:
             self.entries += indexed[page.url][1]
             return
+        page.content = _LEFT_OUT.sub("", content)  # the theme's parser is slow, and leaves them out itself
         index(self, page)
+        page.content = content
         indexed[page.url] = content, self.entries[before:]
 
     Page.render, SearchIndex.add_entry_from_context = render, add_entry_from_context
@@ -96,6 +102,9 @@ def main(address: str) -> None:
     evidence.FOLDER.mkdir(parents=True, exist_ok=True)
     keep_pages()
     threading.Thread(target=_check_all, daemon=True).start()
+    serve.LiveReloadServer = functools.partial(
+        serve.LiveReloadServer, polling_interval=0.2
+    )  # looks at the files oftener
     serve.serve("mkdocs.yml", dev_addr=address, watch=[str(evidence.FOLDER)])
 
 

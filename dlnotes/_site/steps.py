@@ -19,7 +19,7 @@ def fence(source, language, class_name, options, md, *, classes, id_value, attrs
     header = block.line if block else f"#{ident}"
     if not id_value or classes or attrs:
         return page.problem(md, "a derivation takes an id, and nothing else: ```{.steps #id}", find=header, ident=ident)
-    record = block and evidence.record(block, "steps")
+    record = block and evidence.record(block, "steps", md.dlnotes_evidence)
     boxes = ""
     if block is None:
         boxes = page.problem(md, "this derivation is drawn and not read: is it in a list?", find=header, ident=ident)
