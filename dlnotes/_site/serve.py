@@ -82,7 +82,7 @@ def check_next(tried: dict[Path, str]) -> bool:
         if tried.get(test) != state and evidence.load(test) is None:
             tried[test] = state
             print(f"Checking {test}", flush=True)
-            command = [sys.executable, "-m", "pytest", "-q", "--no-header", str(test)]
+            command = ["nice", sys.executable, "-m", "pytest", "-q", "--no-header", str(test)]  # a save goes first
             run = subprocess.run(command, capture_output=True, text=True, check=False)
             print(run.stdout if run.returncode else f"Checked {test}: {run.stdout.splitlines()[-1]}", flush=True)
             return True
