@@ -5,6 +5,7 @@ functions that do not draw. Variances are numbers, Fractions or symbols. Weights
 """
 
 import math
+import sys
 from dataclasses import dataclass
 from fractions import Fraction
 from numbers import Real
@@ -35,7 +36,7 @@ def variance_given_weights(weights, covariance):
 
     weights: (D,), one row of W. covariance: (D, D), of the inputs.
     """
-    weights, covariance = np.asarray(weights), np.asarray(covariance)
+    weights, covariance = _real(weights, "weights", True), _real(covariance, "covariance", True)
     if weights.ndim != 1 or weights.size == 0:
         raise ValueError(f"weights has shape {weights.shape}; expected (D,), one row of W")
     if covariance.shape != weights.shape * 2:
@@ -49,10 +50,9 @@ def mean_slope(std):
     std: a positive number, in units of z. The trapezoidal rule, whose error here is below rounding.
     """
     std = _positive(std, "std")
-    step = min(std, 1.0) / 8
-    z = step * np.arange(-400, 401)  # to 50, or to 50 deviations: nothing is left beyond
-    density = np.exp(-((z / std) ** 2) / 2) * (step / std) / math.sqrt(2 * math.pi)
-    return float((activation.d_sigmoid(z) * density).sum())
+    step = 1 / max(std, 1.0) / 8  # in deviations
+    u = step * np.arange(-400, 401)  # z goes to 50, or to 50 deviations: nothing is left beyond
+    return float((activation.d_sigmoid(std * u) * np.exp(-(u**2) / 2)).sum() * step / math.sqrt(2 * math.pi))
 
 
 def lecun_std(fan_in):
@@ -248,11 +248,11 @@ def _variance(variance, name="variance"):
         return variance
     if isinstance(variance, bool) or not isinstance(variance, Real) or not 0 <= variance < math.inf:
         raise ValueError(f"{name} is {variance!r}; expected a finite number, 0 or more")
-    return variance
+    return variance.item() if isinstance(variance, np.generic) else variance  # as in _count
 
 
 def _positive(value, name):
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value <= sys.float_info.max:
         raise ValueError(f"{name} is {value!r}; expected a finite positive number")
     return float(value)
 
