@@ -1790,6 +1790,8 @@ def large_numbers():
     agree(1e200 * initialization.mean_slope(1e200), 1 / math.sqrt(2 * math.pi))
     for limit in (1e-300, 1e-170, 1e-90, 1e-9):
         agree(initialization.truncated_normal_std(limit), limit / math.sqrt(3))
+    agree(initialization.truncated_normal_std(2e-3), 2e-3 / math.sqrt(3) * (1 - 4e-6 / 15), tolerance=3e-12)
+    same(initialization.pre_activation_variance(3, 0), 0)
     for limit in (40, 1e200):
         agree(initialization.truncated_normal_std(limit), 1)
     agree(initialization.truncated_normal_std(1 + 1e-15), initialization.truncated_normal_std(1))
