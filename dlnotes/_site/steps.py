@@ -34,7 +34,8 @@ def fence(source, language, class_name, options, md, *, classes, id_value, attrs
         return page.problem(md, " ".join(str(error).split()), find=header, ident=ident)
     rows = "".join(_line(k, tex, record) for k, tex in enumerate(drawn[1:], 1))
     first = f'<tex-math class="dl-first" data-search-exclude="true">{drawn[0]}</tex-math>'
-    return f'{boxes}<div class="dl-steps" id="{ident}"><div class="dl-step-first" tabindex="0" role="group" aria-label="formula">{first}</div>{rows}</div>'
+    first = f'<div class="dl-step-first" tabindex="0" role="group" aria-label="formula">{first}</div>'
+    return f'{boxes}<div class="dl-steps" id="{ident}">{first}{rows}</div>'
 
 
 def _line(number: int, tex: str, record: evidence.Record | None) -> str:
