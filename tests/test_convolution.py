@@ -441,9 +441,9 @@ def zeros_enter(case):
 
 
 @claim("convolution-equivariance-border")
-def border_column(n=8):
+def border_of_a_constant():
     """A constant image: the sum of the kernel inside, and less of it along the border."""
-    y = convolution.conv2d(np.ones((1, 1, n, n), int), np.ones((1, 1, 3, 3), int), padding=1)[0, 0]
+    y = convolution.conv2d(np.ones((1, 1, 8, 8), int), np.ones((1, 1, 3, 3), int), padding=1)[0, 0]
     same(y[0, :3], [4, 6, 6])
     same(y[1, :3], [6, 9, 9])
 
@@ -928,3 +928,492 @@ def constant_sent_through(case, constants=constants):
 def amplitude_preserved(case):
     """Say that three taps of one quarter keep the level too."""
     return fractions("4 4")
+
+
+# --- pooling ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Images, and the options of a pool."""
+
+    x: np.ndarray
+    kernel_size: object
+    stride: object
+    padding: object
+
+    @property
+    def options(self):
+        return {"stride": self.stride, "padding": self.padding}
+
+    def windows(self, outside):
+        """The values that each output sees, in one axis; `outside` stands for the padding."""
+        (k, l), (p, q) = both(self.kernel_size), both(self.padding)
+        s, t = both(self.kernel_size if self.stride is None else self.stride)
+        x = np.pad(np.array(self.x, object), ((0, 0), (0, 0), (p, p), (q, q)), constant_values=outside)
+        rows = [x[..., i : i + k, :] for i in range(0, x.shape[2] - k + 1, s)]
+        return np.array([[r[..., j : j + l] for j in range(0, x.shape[3] - l + 1, t)] for r in rows], object)
+
+
+def pools():
+    """Kernels, strides and paddings; values of which no two are equal, all below 0, so that a padding of 0 would win."""
+    rng = np.random.default_rng(5)
+    for k, s, p in itertools.product((2, (2, 3)), (None, 1, (3, 2)), (0, 1, (1, 0))):
+        yield Pool(rng.permutation(2 * 3 * 6 * 7).reshape(2, 3, 6, 7) - 2 * 3 * 6 * 7, k, s, p)
+
+
+def largest(case):
+    # $$ y_{c,i} = \max_j x_{c,\ \text{stride}\,i + j - \text{padding}} $$
+    return convolution.max_pool2d(case.x, case.kernel_size, **case.options)
+
+
+@claim("convolution-max-pool", cases=pools)
+def windows_compared(case, largest=largest):
+    """Cut out each window, and take its largest value."""
+    windows = case.windows(-10**6)
+    expected = [[one.max((2, 3)) for one in row] for row in windows]
+    same(largest(case), np.moveaxis(np.array(expected, object), (0, 1), (2, 3)))
+
+
+@claim("convolution-max-pool", cases=pools)
+def max_pool_of_torch(case, largest=largest):
+    """PyTorch's max_pool2d."""
+    (x,) = tensors(case, case.x)
+    same(largest(case), whole(need("torch").nn.functional.max_pool2d(x, case.kernel_size, **case.options)))
+
+
+def positive(case):
+    """No value below 0."""
+    return replace(case, x=case.x - case.x.min())
+
+
+def without_padding(case):
+    """No padding."""
+    return replace(case, padding=0)
+
+
+@slip("convolution-max-pool")
+def smallest(case):
+    """Take the smallest value."""
+    return -convolution.max_pool2d(-case.x, case.kernel_size, **case.options)
+
+
+@slip("convolution-max-pool")
+def mean_for_largest(case):
+    """Take the mean, rounded."""
+    return np.rint(convolution.avg_pool2d(case.x, case.kernel_size, **case.options)).astype(int)
+
+
+def padded_pools():
+    """Those with padding."""
+    return [case for case in pools() if case.padding]
+
+
+def padding_of_max(case):
+    # $$ x_{c,j} = -\infty \ \text{outside of the image} $$
+    return convolution.max_pool2d(case.x, case.kernel_size, **case.options)
+
+
+@claim("convolution-max-pool-padding", cases=padded_pools)
+def never_from_outside(case, padding_of_max=padding_of_max):
+    """Put a value below all others around the image, and pool without padding; integers and floats."""
+    (p, q), lowest = both(case.padding), case.x.min() - 1
+    around = np.pad(case.x, ((0, 0), (0, 0), (p, p), (q, q)), constant_values=lowest)
+    same(padding_of_max(case), convolution.max_pool2d(around, case.kernel_size, stride=case.stride))
+    agree(convolution.max_pool2d(case.x * 1.0, case.kernel_size, **case.options), padding_of_max(case))
+
+
+@slip("convolution-max-pool-padding", blind=positive)
+def zeros_around(case):
+    """Pad with zeros."""
+    p, q = both(case.padding)
+    around = np.pad(case.x, ((0, 0), (0, 0), (p, p), (q, q)))
+    return convolution.max_pool2d(around, case.kernel_size, stride=case.stride)
+
+
+def in_fractions(case):
+    """The same values as Fractions."""
+    return replace(case, x=np.vectorize(Fraction, otypes=[object])(case.x))
+
+
+def mean(case):
+    # $$ y_{c,i} = \frac{1}{k_{\mathrm h} k_{\mathrm w}} \sum_j x_{c,\ \text{stride}\,i + j - \text{padding}} $$
+    return convolution.avg_pool2d(in_fractions(case).x, case.kernel_size, **case.options)
+
+
+@claim("convolution-avg-pool", cases=padded_pools)
+def windows_averaged(case, mean=mean):
+    """Cut out each window, zeros around, and divide its sum by its size; in Fractions."""
+    windows = case.windows(0)
+    expected = [[one.sum((2, 3)) * Fraction(1, one.shape[2] * one.shape[3]) for one in row] for row in windows]
+    same(mean(case), np.moveaxis(np.array(expected, object), (0, 1), (2, 3)))
+
+
+@claim("convolution-avg-pool", cases=pools)
+def avg_pool_of_torch(case, mean=mean):
+    """PyTorch's avg_pool2d, and the package's own on floats."""
+    (x,) = tensors(case, case.x)
+    expected = need("torch").nn.functional.avg_pool2d(x, case.kernel_size, **case.options).detach().numpy()
+    agree(mean(case), expected)
+    agree(convolution.avg_pool2d(case.x * 1.0, case.kernel_size, **case.options), expected)
+
+
+@slip("convolution-avg-pool")
+def sum_for_mean(case):
+    """Forget to divide."""
+    return mean(case) * int(np.prod(both(case.kernel_size)))
+
+
+# --- the first network of the sheets ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Layers, each with kernel size, stride and padding; "max" marks a pool. F is the number of filters."""
+
+    n: int
+    layers: tuple
+    C: int = 3
+    F: int = 2
+
+    def run(self):
+        """Run the package's layers on an image of one row of channels; the sizes along the way."""
+        x, found = np.ones((1, self.C, self.n, self.n), dtype=np.int8), []
+        for kind, F, k, s, p in self.layers:
+            if kind == "max":
+                x = convolution.max_pool2d(x, k, stride=s, padding=p)
+            else:
+                x = np.sign(convolution.conv2d(x, np.ones((F, x.shape[1], k, k), int), stride=s, padding=p))
+            found.append(x.shape)
+        return found
+
+    def run_in_torch(self):
+        torch = need("torch")
+        torch.set_num_threads(1)
+        x, found = torch.ones(1, self.C, self.n, self.n, device="meta"), []
+        for kind, F, k, s, p in self.layers:
+            made = torch.nn.MaxPool2d(k, s, p) if kind == "max" else torch.nn.Conv2d(x.shape[1], F, k, s, p, device="meta")
+            x = made(x)
+            found.append(tuple(x.shape))
+        return found
+
+
+def ift6135_chain():
+    """Conv 3 x 3, conv 3 x 3, max-pool 2 x 2, conv 3 x 3, on 32 x 32."""
+    conv = ("conv", 2, 3, 1, 0)
+    return [Chain(32, (conv, conv, ("max", None, 2, 2, 0), conv))]
+
+
+def trace(case):
+    # $$ 32 \to 30 \to 28 \to 14 \to 12 $$
+    first = convolution.output_size(case.n, 3)
+    second = convolution.output_size(first, 3)
+    third = convolution.output_size(second, 2, stride=2)
+    return (first, second, third, convolution.output_size(third, 3))
+
+
+@claim("convolution-trace", cases=ift6135_chain)
+def network_run(case, trace=trace):
+    """Run the four layers on an image; and the numbers of the text."""
+    same(trace(case), [shape[-1] for shape in case.run()])
+    same(trace(case), (30, 28, 14, 12))
+
+
+@claim("convolution-trace", cases=ift6135_chain)
+def network_run_in_torch(case, trace=trace):
+    """Run PyTorch's layers; height and width."""
+    same(trace(case), [shape[2] for shape in case.run_in_torch()])
+    same(trace(case), [shape[3] for shape in case.run_in_torch()])
+
+
+@slip("convolution-trace")
+def pool_of_stride_1(case):
+    """Let the pool overlap, with stride 1: 25."""
+    return (30, 28, 27, 25)
+
+
+@slip("convolution-trace")
+def pool_after_three_convolutions(case):
+    """Put the pool last: 13."""
+    return (30, 28, 26, 13)
+
+
+@slip("convolution-trace")
+def padded_to_keep_the_size(case):
+    """Pad by one, so that only the pool counts: 16."""
+    return (32, 32, 16, 16)
+
+
+# --- the second network of the sheets ---------------------------------------------------------------------------------
+
+
+def devoir3_chain():
+    """32 kernels of 8 x 8 with stride 2 and padding 3, max-pool 2 x 2, 64 kernels of 3 x 3 with padding 1, on 128 x 128."""
+    return [Chain(128, (("conv", 32, 8, 2, 3), ("max", None, 2, 2, 0), ("conv", 64, 3, 1, 1)))]
+
+
+def three_outputs(case):
+    # $$ 64 \times 64 \times 32 \ \to\ 32 \times 32 \times 32 \ \to\ 32 \times 32 \times 64 = 65\,536 $$
+    first = convolution.output_size(case.n, 8, stride=2, padding=3)
+    second = convolution.output_size(first, 2, stride=2)
+    third = convolution.output_size(second, 3, padding=1)
+    return ((first, second, third), third * third * 64)
+
+
+@claim("convolution-three-layers", cases=devoir3_chain)
+def shapes_in_torch(case, three_outputs=three_outputs):
+    """Run PyTorch's layers, and count the entries of the last output."""
+    widths, scalars = three_outputs(case)
+    shapes = case.run_in_torch()
+    same(widths, [shape[-1] for shape in shapes])
+    same(scalars, np.prod(shapes[-1]))
+
+
+@claim("convolution-three-layers", cases=devoir3_chain)
+def places_of_three_kernels(case, three_outputs=three_outputs):
+    """Count the places of each kernel one by one; and the numbers of the text."""
+    n = case.n
+    widths, scalars = three_outputs(case)
+    for (_, _, k, s, p), width in zip(case.layers, widths, strict=True):
+        n = positions(n, k, s, p, 1)
+        same(width, n)
+    same(scalars, 65_536)
+
+
+@slip("convolution-three-layers")
+def first_layer_without_padding(case):
+    """Forget the padding of the first layer: 61."""
+    return ((61, 30, 30), 30 * 30 * 64)
+
+
+@slip("convolution-three-layers")
+def first_layer_padded_once(case):
+    """Pad the first layer at one end only: 62."""
+    return ((62, 31, 31), 31 * 31 * 64)
+
+
+@slip("convolution-three-layers")
+def channels_not_counted(case):
+    """Count the positions only: 1024."""
+    return ((64, 32, 32), 32 * 32)
+
+
+@slip("convolution-three-layers")
+def last_layer_without_padding(case):
+    """Forget the padding of the last layer: 30 x 30 x 64."""
+    return ((64, 32, 30), 30 * 30 * 64)
+
+
+def last_layer(case):
+    # $$ 3 \cdot 3 \cdot 32 \cdot 64 = 18\,432 $$
+    return 3 * 3 * case.layers[0][1] * case.layers[2][1]
+
+
+@claim("convolution-last-layer-weights", cases=devoir3_chain)
+def kernel_of_the_last_layer(case, last_layer=last_layer):
+    """The entries of a kernel that conv2d takes after the pool; with biases, 18 496."""
+    x, w, b = np.zeros(case.run()[1], np.int8), np.zeros((64, 32, 3, 3), np.int8), np.zeros(64, np.int8)
+    convolution.conv2d(x, w, b, padding=1)
+    same(last_layer(case), w.size)
+    same(w.size + b.size, 18_496)
+
+
+@claim("convolution-last-layer-weights", cases=devoir3_chain)
+def kernel_of_torch(case, last_layer=last_layer):
+    """The weights of PyTorch's Conv2d."""
+    same(last_layer(case), need("torch").nn.Conv2d(32, 64, 3, device="meta").weight.numel())
+
+
+@slip("convolution-last-layer-weights")
+def input_channels_forgotten(case):
+    """Give each filter one kernel, as the printed answer does: 576."""
+    return 3 * 3 * 64
+
+
+@slip("convolution-last-layer-weights")
+def biases_counted(case):
+    """Count the biases, which the question leaves out: 18 496."""
+    return 3 * 3 * 32 * 64 + 64
+
+
+@slip("convolution-last-layer-weights")
+def one_kernel(case):
+    """Count one kernel of one channel: 9."""
+    return 9
+
+
+@slip("convolution-last-layer-weights")
+def one_filter(case):
+    """Count one filter: 288."""
+    return 3 * 3 * 32
+
+
+# --- images of any size -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Images:
+    """Sizes of images, and the padding of the two convolutions of 5 x 5."""
+
+    sizes: tuple
+    padding: int = 0
+    F: int = 4
+
+    def features(self, size, functional=None):
+        """Convolve, rectify, convolve, rectify, average: the vector that the dense layers get."""
+        rng = np.random.default_rng(2)
+        x, first, second = (rng.normal(size=s) for s in ((3, 2, *size), (6, 2, 5, 5), (self.F, 6, 5, 5)))
+        for w in (first, second):
+            x = np.maximum(convolution.conv2d(x, w, padding=self.padding), 0)
+        return convolution.avg_pool2d(x, x.shape[2:]).reshape(len(x), -1)
+
+    def works(self, call):
+        """Whether each image passes: PyTorch raises RuntimeError, the package ValueError, if not."""
+        found = []
+        for size in self.sizes:
+            try:
+                call(size)
+            except (RuntimeError, ValueError):
+                found.append(False)
+            else:
+                found.append(True)
+        return found
+
+
+def any_images():
+    """Images of several sizes and shapes; three of them are smaller than 9 along one axis."""
+    return [Images(((9, 9), (32, 32), (17, 40), (9, 30), (8, 8), (8, 40), (1, 1)))]
+
+
+def averaging_network(padding):
+    torch = need("torch")
+    nn = torch.nn
+    layers = (nn.Conv2d(2, 6, 5, padding=padding), nn.ReLU(), nn.Conv2d(6, 4, 5, padding=padding), nn.ReLU())
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 128), nn.Linear(128, 1))
+
+
+def accepted(case):
+    # $$ \min(n_{\mathrm h}, n_{\mathrm w}) \ge 5 + 5 - 1 = 9 $$
+    return [min(size) >= 9 for size in case.sizes]
+
+
+@claim("convolution-any-size", cases=any_images)
+def sizes_tried(case, accepted=accepted):
+    """Run the package's layers; where they pass, four numbers an image reach the dense layers."""
+    same(accepted(case), case.works(case.features))
+    for size, passes in zip(case.sizes, accepted(case), strict=True):
+        same(case.features(size).shape if passes else (3, 4), (3, 4))
+
+
+@claim("convolution-any-size", cases=any_images)
+def sizes_tried_in_torch(case, accepted=accepted):
+    """One network of PyTorch, with one set of parameters, on all of them; where it passes, the output is (3, 1)."""
+    torch = need("torch")
+    network = averaging_network(case.padding)
+    same(accepted(case), case.works(lambda size: network(torch.zeros(3, 2, *size))))
+    same([network(torch.zeros(3, 2, *size)).shape == (3, 1) for size in case.sizes[:4]], [True] * 4)
+
+
+def padded_by_2(case):
+    """Padding 2, which keeps the size."""
+    return replace(case, padding=2)
+
+
+@slip("convolution-any-size", blind=padded_by_2)
+def any_size_at_all(case):
+    """Accept any image, down to 1 x 1."""
+    return [True] * len(case.sizes)
+
+
+@slip("convolution-any-size")
+def dense_layers_fix_the_size(case):
+    """Say no, because a dense layer needs an input of fixed size: only the size of training would pass."""
+    return [size == (32, 32) for size in case.sizes]
+
+
+def global_mean(case):
+    # $$ y_c = \frac{1}{n_{\mathrm h} n_{\mathrm w}} \sum_i x_{c,i}
+    #    \qquad (C \times n_{\mathrm h} \times n_{\mathrm w} \ \to\ C) $$
+    return convolution.avg_pool2d(in_fractions(case).x, case.x.shape[2:]).reshape(case.x.shape[:2])
+
+
+def three_sizes():
+    """Images of three sizes, three channels."""
+    rng = np.random.default_rng(9)
+    return [Pool(rng.integers(1, 9, (2, 3, *size)), None, None, 0) for size in ((4, 5), (7, 2), (1, 6))]
+
+
+@claim("convolution-global-average", cases=three_sizes)
+def mean_of_each_channel(case, global_mean=global_mean):
+    """One number a channel, whatever the size."""
+    N, C, H, W = case.x.shape
+    same(global_mean(case), [[Fraction(sum(channel.ravel().tolist()), H * W) for channel in one] for one in case.x])
+    same(global_mean(case).shape, (N, C))
+
+
+@slip("convolution-global-average")
+def over_the_channels(case):
+    """Average over the channels: that changes their number, and keeps the size."""
+    return in_fractions(case).x.sum(1) * Fraction(1, 3)
+
+
+@slip("convolution-global-average")
+def flattened(case):
+    """Flatten: the number of features then depends on the size."""
+    return in_fractions(case).x.reshape(len(case.x), -1)
+
+
+def four_inputs():
+    """Two sizes; the first is the size of training."""
+    return [Images(((12, 12), (12, 13)))]
+
+
+def fixed_sizes(case):
+    # $$ W^{(1)} \in \R^{D_{\mathrm{out}} \times D_{\mathrm{in}}},
+    #    \qquad D_{\mathrm{in}} = C\,n_{\mathrm h} n_{\mathrm w} $$
+    passes = [size == (12, 12) for size in case.sizes]
+    return (passes, passes)
+
+
+@claim("convolution-fixed-size", cases=four_inputs)
+def dense_layers_in_torch(case, fixed_sizes=fixed_sizes):
+    """A multilayer perceptron, and convolutions followed by a flattening, in PyTorch."""
+    torch = need("torch")
+    nn = torch.nn
+    perceptron = nn.Sequential(nn.Flatten(), nn.Linear(2 * 12 * 12, 5), nn.ReLU(), nn.Linear(5, 1))
+    flat = nn.Sequential(nn.Conv2d(2, 3, 5), nn.ReLU(), nn.Conv2d(3, 4, 5), nn.Flatten(), nn.Linear(4 * 4 * 4, 1))
+    for network, passes in zip((perceptron, flat), fixed_sizes(case), strict=True):
+        same(passes, case.works(lambda size, network=network: network(torch.zeros(3, 2, *size))))
+
+
+@claim("convolution-fixed-size", cases=four_inputs)
+def dense_layers_in_numpy(case, fixed_sizes=fixed_sizes):
+    """A product with a matrix of fixed width: of the image, and of the flattened output of the two convolutions."""
+
+    def perceptron(size):
+        return np.ones((3, 2, *size)).reshape(3, -1) @ np.ones((2 * 12 * 12, 5))
+
+    def flat(size):
+        y = convolution.conv2d(np.ones((3, 2, *size)), np.ones((4, 2, 9, 9)))
+        return y.reshape(3, -1) @ np.ones((4 * 4 * 4, 1))
+
+    for call, passes in zip((perceptron, flat), fixed_sizes(case), strict=True):
+        same(passes, case.works(call))
+
+
+@claim("convolution-fixed-size")
+def channels_are_fixed():
+    """A layer refuses another number of channels, whatever the size."""
+    refuses(lambda: convolution.conv2d(np.ones((1, 3, 9, 9)), np.ones((4, 2, 5, 5))), naming="w")
+
+
+@slip("convolution-fixed-size")
+def perceptron_takes_any(case):
+    """Let the perceptron take any size."""
+    return [True, True], [True, False]
+
+
+@slip("convolution-fixed-size")
+def convolutions_suffice(case):
+    """Believe that convolutions suffice, whatever follows them."""
+    return [True, False], [True, True]
