@@ -1,13 +1,28 @@
 """Convolutions: the layer, its sizes, its matrix, its transpose, its gradients, and pooling."""
 
 import itertools
+import warnings
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
 from dlnotes import convolution
-from dlnotes.check import agree, at_most, claim, complex_step, differ, every, need, note, proved, refuses, same, slip, steps
+from dlnotes.check import (
+    agree,
+    at_most,
+    claim,
+    complex_step,
+    differ,
+    every,
+    need,
+    note,
+    proved,
+    refuses,
+    same,
+    slip,
+    steps,
+)
 
 # --- cases ------------------------------------------------------------------------------------------------------------
 
@@ -49,9 +64,6 @@ class Layer:
         shape = self.forward().shape
         return np.random.default_rng(shape[-1]).integers(-4, 5, shape)
 
-    def loss(self, x=None, w=None, b=None):
-        return (self.dy * self.forward(x, w, b)).sum()
-
 
 SETTINGS = [
     dict(zip(("stride", "padding", "dilation", "groups"), values, strict=True))
@@ -62,7 +74,7 @@ SETTINGS = [
 def drawn(rng, options):
     """Whole numbers from -4 to 4, for these options. The kernels are 2 x 3 and 3 x 2 in turn."""
     kernel = (2, 3) if rng.integers(2) else (3, 2)
-    x, b = rng.integers(-4, 5, (2, 4, 7, 8)), rng.integers(1, 5, 6)
+    x, b = rng.integers(-4, 5, (2, 4, 7, 5)), rng.integers(1, 5, 6)
     return Layer(x, rng.integers(-4, 5, (6, 4 // options["groups"], *kernel)), b, **options)
 
 
@@ -595,12 +607,12 @@ def layer_commutes(case):
 
 @claim("convolution-symmetric-kernel")
 def every_small_kernel():
-    """Every kernel of three entries from -1 to 1, on every signal with one entry 1: equal if, and only if, symmetric."""
+    """All kernels of three entries from -1 to 1, on all signals with one entry 1: equal exactly if symmetric."""
     kernels = [np.array(kernel) for kernel in itertools.product((-1, 0, 1), repeat=3)]
 
     def holds(W):
         pairs = [(np.correlate(e, W, "full"), convolution.convolve(e, W, "full")) for e in np.eye(4, dtype=int)]
-        return all((a == b).all() for a, b in pairs) == bool((W == W[::-1]).all())
+        return all((a == b).all() for a, b in pairs) == (W.tolist() == W.tolist()[::-1])
 
     every(kernels, holds)
 
@@ -676,11 +688,13 @@ def two_readings(case):
 @claim("convolution-same-even", cases=even_kernels)
 def same_in_two_libraries(case, two_readings=two_readings):
     """np.convolve, and PyTorch's conv1d with padding "same" and the kernel turned over."""
-    torch = need("torch")
+    functional = need("torch").nn.functional
     x, W = tensors(case, case.x[None, None], case.W[::-1][None, None])
     numpy, other = two_readings(case)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch says that it copies the input
+        same(other, whole(functional.conv1d(x, W, padding="same"))[0, 0])
     same(numpy, np.convolve(case.x, case.W, "same"))
-    same(other, whole(torch.nn.functional.conv1d(x, W, padding="same"))[0, 0])
 
 
 @slip("convolution-same-even", blind=odd_kernel)
@@ -886,7 +900,8 @@ def jumps(y):
 
 
 def smoothness(case):
-    # $$ \max_i \lvert y_{i+1} - y_i \rvert:\ 3 \to \tfrac34, \qquad \sum_i \lvert y_{i+1} - y_i \rvert:\ 6 \to \tfrac32 $$
+    # $$ \max_i \lvert y_{i+1} - y_i \rvert:\ 3 \to \tfrac34,
+    #    \qquad \sum_i \lvert y_{i+1} - y_i \rvert:\ 6 \to \tfrac32 $$
     return (fractions("3 6"), fractions("3/4 3/2"))
 
 
@@ -956,7 +971,7 @@ class Pool:
 
 
 def pools():
-    """Kernels, strides and paddings; values of which no two are equal, all below 0, so that a padding of 0 would win."""
+    """Kernels, strides and paddings; values all different and below 0, so that a padding of 0 would win."""
     rng = np.random.default_rng(5)
     for k, s, p in itertools.product((2, (2, 3)), (None, 1, (3, 2)), (0, 1, (1, 0))):
         yield Pool(rng.permutation(2 * 3 * 6 * 7).reshape(2, 3, 6, 7) - 2 * 3 * 6 * 7, k, s, p)
@@ -970,7 +985,7 @@ def largest(case):
 @claim("convolution-max-pool", cases=pools)
 def windows_compared(case, largest=largest):
     """Cut out each window, and take its largest value."""
-    windows = case.windows(-10**6)
+    windows = case.windows(-(10**6))
     expected = [[one.max((2, 3)) for one in row] for row in windows]
     same(largest(case), np.moveaxis(np.array(expected, object), (0, 1), (2, 3)))
 
@@ -1092,7 +1107,9 @@ class Chain:
         torch.set_num_threads(1)
         x, found = torch.ones(1, self.C, self.n, self.n, device="meta"), []
         for kind, F, k, s, p in self.layers:
-            made = torch.nn.MaxPool2d(k, s, p) if kind == "max" else torch.nn.Conv2d(x.shape[1], F, k, s, p, device="meta")
+            made = (
+                torch.nn.MaxPool2d(k, s, p) if kind == "max" else torch.nn.Conv2d(x.shape[1], F, k, s, p, device="meta")
+            )
             x = made(x)
             found.append(tuple(x.shape))
         return found
@@ -1148,7 +1165,7 @@ def padded_to_keep_the_size(case):
 
 
 def devoir3_chain():
-    """32 kernels of 8 x 8 with stride 2 and padding 3, max-pool 2 x 2, 64 kernels of 3 x 3 with padding 1, on 128 x 128."""
+    """32 kernels of 8 x 8, stride 2, padding 3; max-pool 2 x 2; 64 kernels of 3 x 3, padding 1; on 128 x 128."""
     return [Chain(128, (("conv", 32, 8, 2, 3), ("max", None, 2, 2, 0), ("conv", 64, 3, 1, 1)))]
 
 
@@ -1417,3 +1434,878 @@ def perceptron_takes_any(case):
 def convolutions_suffice(case):
     """Believe that convolutions suffice, whatever follows them."""
     return [True, False], [True, True]
+
+
+# --- the matrix -------------------------------------------------------------------------------------------------------
+
+
+def letters(name, rows, columns):
+    """An array of symbols, name_(row column)."""
+    import sympy
+
+    return np.array([[sympy.Symbol(f"{name}{i}{j}") for j in range(columns)] for i in range(rows)], dtype=object)
+
+
+@dataclass(frozen=True)
+class Symbols:
+    """An image and a kernel in symbols or in whole numbers; one channel, one filter."""
+
+    x: np.ndarray
+    w: np.ndarray
+
+    def conv(self, w=None, **options):
+        return convolution.conv2d(self.x[None, None], (self.w if w is None else w)[None, None], **options)[0, 0]
+
+    def transposed(self, w=None, **options):
+        return convolution.conv_transpose2d(self.x[None, None], (self.w if w is None else w)[None, None], **options)[
+            0, 0
+        ]
+
+    @property
+    def stride_2(self):
+        return {"stride": 2, "padding": 1}
+
+
+def sheet_layer():
+    """The sheet's: 3 x 3 symbols in the image, 3 x 3 in the kernel."""
+    return [Symbols(letters("x", 3, 3), letters("w", 3, 3))]
+
+
+def sheet_numbers(rng):
+    """Whole numbers in their place."""
+    return Symbols(rng.integers(1, 9, (3, 3)), rng.permutation(9).reshape(3, 3) + 1)
+
+
+def half_turned_kernel(case):
+    """A kernel that a half turn leaves as it is."""
+    return replace(case, w=case.w + turned(case.w))
+
+
+def sheet_output(case):
+    # $$ y = \begin{bmatrix}
+    #    w_{11} x_{00} + w_{12} x_{01} + w_{21} x_{10} + w_{22} x_{11} &
+    #    w_{10} x_{01} + w_{11} x_{02} + w_{20} x_{11} + w_{21} x_{12} \\
+    #    w_{01} x_{10} + w_{02} x_{11} + w_{11} x_{20} + w_{12} x_{21} &
+    #    w_{00} x_{11} + w_{01} x_{12} + w_{10} x_{21} + w_{11} x_{22}
+    #    \end{bmatrix} $$
+    (w00, w01, w02), (w10, w11, w12), (w20, w21, w22) = case.w
+    (x00, x01, x02), (x10, x11, x12), (x20, x21, x22) = case.x
+    return np.array(
+        [
+            [
+                w11 * x00 + w12 * x01 + w21 * x10 + w22 * x11,
+                w10 * x01 + w11 * x02 + w20 * x11 + w21 * x12,
+            ],
+            [
+                w01 * x10 + w02 * x11 + w11 * x20 + w12 * x21,
+                w00 * x11 + w01 * x12 + w10 * x21 + w11 * x22,
+            ],
+        ]
+    )
+
+
+@claim("convolution-sheet-output", cases=sheet_layer)
+def sheet_in_symbols(case, sheet_output=sheet_output):
+    """The package's conv2d on eighteen symbols."""
+    same(sheet_output(case), case.conv(**case.stride_2))
+
+
+@claim("convolution-sheet-output", cases=sheet_numbers)
+def sheet_in_torch(case, sheet_output=sheet_output):
+    """PyTorch's conv2d with stride 2 and padding 1, in whole numbers."""
+    x, w = tensors(case, case.x[None, None], case.w[None, None])
+    same(sheet_output(case), whole(need("torch").nn.functional.conv2d(x, w, **case.stride_2))[0, 0])
+
+
+@slip("convolution-sheet-output", blind=half_turned_kernel)
+def sheet_kernel_turned(case):
+    """Turn the kernel over."""
+    return case.conv(turned(case.w), **case.stride_2)
+
+
+@slip("convolution-sheet-output")
+def sheet_stride_1(case):
+    """Forget the stride: 3 x 3 outputs."""
+    return case.conv(padding=1)
+
+
+@slip("convolution-sheet-output")
+def sheet_without_padding(case):
+    """Forget the padding: one output."""
+    return case.conv(stride=2)
+
+
+def sheet_matrix(case):
+    # $$ A = \begin{bmatrix}
+    #    w_{11} & w_{12} & 0 & w_{21} & w_{22} & 0 & 0 & 0 & 0 \\
+    #    0 & w_{10} & w_{11} & 0 & w_{20} & w_{21} & 0 & 0 & 0 \\
+    #    0 & 0 & 0 & w_{01} & w_{02} & 0 & w_{11} & w_{12} & 0 \\
+    #    0 & 0 & 0 & 0 & w_{00} & w_{01} & 0 & w_{10} & w_{11}
+    #    \end{bmatrix} $$
+    (w00, w01, w02), (w10, w11, w12), (w20, w21, w22) = case.w
+    return np.array(
+        [
+            [w11, w12, 0, w21, w22, 0, 0, 0, 0],
+            [0, w10, w11, 0, w20, w21, 0, 0, 0],
+            [0, 0, 0, w01, w02, 0, w11, w12, 0],
+            [0, 0, 0, 0, w00, w01, 0, w10, w11],
+        ]
+    )
+
+
+@claim("convolution-sheet-matrix", cases=sheet_layer)
+def matrix_in_symbols(case, sheet_matrix=sheet_matrix):
+    """A vec(x) is vec(y), in symbols; and the package's conv_matrix."""
+    same(sheet_matrix(case), convolution.conv_matrix(case.w, (3, 3), **case.stride_2))
+    same(sheet_matrix(case) @ case.x.ravel(), case.conv(**case.stride_2).ravel())
+
+
+@claim("convolution-sheet-matrix", cases=sheet_numbers)
+def matrix_in_torch(case, sheet_matrix=sheet_matrix):
+    """Each column is what PyTorch makes of an image with one pixel of 1."""
+    pixels, w = tensors(case, np.eye(9).reshape(9, 1, 3, 3), case.w[None, None])
+    y = need("torch").nn.functional.conv2d(pixels, w, **case.stride_2)
+    same(sheet_matrix(case), whole(y).reshape(9, 4).T)
+
+
+@slip("convolution-sheet-matrix", blind=half_turned_kernel)
+def matrix_of_the_turned_kernel(case):
+    """Give the matrix of the true convolution for that of a layer."""
+    return sheet_matrix(replace(case, w=turned(case.w)))
+
+
+@slip("convolution-sheet-matrix")
+def matrix_transposed(case):
+    """Give it 9 x 4: inputs as rows."""
+    return sheet_matrix(case).T
+
+
+@slip("convolution-sheet-matrix")
+def column_after_column(case):
+    """Flatten images column after column, where the sheet says row after row."""
+    order = np.arange(9).reshape(3, 3).T.ravel()
+    return sheet_matrix(case)[[0, 2, 1, 3]][:, order]
+
+
+def turned_matrix(case):
+    # $$ \begin{bmatrix}
+    #    w_{11} & w_{10} & 0 & w_{01} & w_{00} & 0 & 0 & 0 & 0 \\
+    #    0 & w_{12} & w_{11} & 0 & w_{02} & w_{01} & 0 & 0 & 0 \\
+    #    0 & 0 & 0 & w_{21} & w_{20} & 0 & w_{11} & w_{10} & 0 \\
+    #    0 & 0 & 0 & 0 & w_{22} & w_{21} & 0 & w_{12} & w_{11}
+    #    \end{bmatrix} $$
+    (w00, w01, w02), (w10, w11, w12), (w20, w21, w22) = case.w
+    return np.array(
+        [
+            [w11, w10, 0, w01, w00, 0, 0, 0, 0],
+            [0, w12, w11, 0, w02, w01, 0, 0, 0],
+            [0, 0, 0, w21, w20, 0, w11, w10, 0],
+            [0, 0, 0, 0, w22, w21, 0, w12, w11],
+        ]
+    )
+
+
+@claim("convolution-sheet-matrix-turned", cases=sheet_layer)
+def true_convolution_in_symbols(case, turned_matrix=turned_matrix):
+    """The full true convolution by its definition, of which the layer keeps every second row and column."""
+    y = np.zeros((5, 5), dtype=object)
+    for j, i in itertools.product(np.ndindex(3, 3), np.ndindex(3, 3)):
+        y[i[0] + j[0], i[1] + j[1]] += case.w[j] * case.x[i]
+    same(turned_matrix(case) @ case.x.ravel(), y[1:4:2, 1:4:2].ravel())
+
+
+@slip("convolution-sheet-matrix-turned", blind=half_turned_kernel)
+def matrix_of_the_layer(case):
+    """Give the matrix of the layer for that of the true convolution."""
+    return sheet_matrix(case)
+
+
+def occurrences(case):
+    # $$ \begin{bmatrix} 1 & 2 & 1 \\ 2 & 4 & 2 \\ 1 & 2 & 1 \end{bmatrix} $$
+    return np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]])
+
+
+@claim("convolution-sheet-matrix-entries", cases=sheet_layer)
+def letters_counted(case, occurrences=occurrences):
+    """Count each letter in the package's conv_matrix; 16 of 36 entries are not zero."""
+    entries = list(convolution.conv_matrix(case.w, (3, 3), **case.stride_2).flat)
+    same(occurrences(case), [[entries.count(letter) for letter in row] for row in case.w])
+    same(sum(entry != 0 for entry in entries), 16)
+    same(occurrences(case).sum(), 16)
+
+
+@slip("convolution-sheet-matrix-entries")
+def each_as_often(case):
+    """Let each weight occur once an output, as it does without padding."""
+    return np.full((3, 3), 4)
+
+
+def matrix(case):
+    # $$ \operatorname{vec}(y) = A \operatorname{vec}(x),
+    #    \qquad A_{(f,i),(c,\ \text{stride}\,i + \text{dilation}\,j - \text{padding})} = W_{f,c,j} $$
+    return convolution.conv_matrix(case.w, case.x.shape[1:], **case.one_group)
+
+
+@claim("convolution-matrix", cases=layer_of_one_group)
+def pixels_one_by_one(case, matrix=matrix):
+    """Column by column: what the layer makes of an image with one pixel of 1."""
+    pixels = np.eye(case.x[0].size, dtype=int).reshape(-1, *case.x.shape[1:])
+    y = case.forward(x=pixels, b=0 * case.b)
+    same(matrix(case), y.reshape(len(pixels), -1).T)
+
+
+@claim("convolution-matrix", cases=layer_of_one_group)
+def matrix_times_image(case, matrix=matrix):
+    """A vec(x) against PyTorch's conv2d."""
+    y = whole(torch_forward(case, b=0 * case.b)[0])
+    A = matrix(case)
+    same(A.shape, (y[0].size, case.x[0].size))
+    same(np.array([A @ image.ravel() for image in case.x]), y.reshape(len(case.x), -1))
+
+
+@slip("convolution-matrix", blind=half_turn_symmetric)
+def turned_in_the_matrix(case):
+    """Turn the kernel over."""
+    return convolution.conv_matrix(turned(case.w), case.x.shape[1:], **case.one_group)
+
+
+@slip("convolution-matrix")
+def matrix_the_other_way(case):
+    """Give one row an input."""
+    return matrix(case).T
+
+
+# --- the transposed convolution ---------------------------------------------------------------------------------------
+
+
+def sheet_transposed_layer():
+    """The sheet's: 2 x 2 symbols in the image, 2 x 2 others in the kernel."""
+    return [Symbols(letters("x", 2, 2), letters("w", 2, 2))]
+
+
+def sheet_transposed_numbers(rng):
+    """Whole numbers in their place."""
+    return Symbols(rng.integers(1, 9, (2, 2)), rng.permutation(4).reshape(2, 2) + 1)
+
+
+def stamps(case):
+    # $$ A^\top = \begin{bmatrix}
+    #    w_{00} & w_{01} & 0 & 0 & w_{10} & w_{11} & 0 & 0 & 0 & 0 & 0 & 0 & 0 & 0 & 0 & 0 \\
+    #    0 & 0 & w_{00} & w_{01} & 0 & 0 & w_{10} & w_{11} & 0 & 0 & 0 & 0 & 0 & 0 & 0 & 0 \\
+    #    0 & 0 & 0 & 0 & 0 & 0 & 0 & 0 & w_{00} & w_{01} & 0 & 0 & w_{10} & w_{11} & 0 & 0 \\
+    #    0 & 0 & 0 & 0 & 0 & 0 & 0 & 0 & 0 & 0 & w_{00} & w_{01} & 0 & 0 & w_{10} & w_{11}
+    #    \end{bmatrix} $$
+    (w00, w01), (w10, w11) = case.w
+    return np.array(
+        [
+            [w00, w01, 0, 0, w10, w11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            [0, 0, w00, w01, 0, 0, w10, w11, 0, 0, 0, 0, 0, 0, 0, 0],
+            [0, 0, 0, 0, 0, 0, 0, 0, w00, w01, 0, 0, w10, w11, 0, 0],
+            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, w00, w01, 0, 0, w10, w11],
+        ]
+    ).T
+
+
+@claim("convolution-sheet-transposed", cases=sheet_transposed_layer)
+def stamps_in_symbols(case, stamps=stamps):
+    """The package's conv_transpose2d and its matrix, in symbols; and y_{2i + a, 2j + b} = x_{ij} w_{ab}."""
+    y = np.zeros((4, 4), dtype=object)
+    for i, j in itertools.product(np.ndindex(2, 2), np.ndindex(2, 2)):
+        y[2 * i[0] + j[0], 2 * i[1] + j[1]] = case.x[i] * case.w[j]
+    same(stamps(case) @ case.x.ravel(), y.ravel())
+    same(stamps(case) @ case.x.ravel(), case.transposed(stride=2).ravel())
+    same(stamps(case), convolution.conv_transpose_matrix(case.w, (2, 2), stride=2))
+
+
+@claim("convolution-sheet-transposed", cases=sheet_transposed_numbers)
+def stamps_in_torch(case, stamps=stamps):
+    """PyTorch's conv_transpose2d with stride 2, and NumPy's Kronecker product, in whole numbers."""
+    x, w = tensors(case, case.x[None, None], case.w[None, None])
+    y = whole(need("torch").nn.functional.conv_transpose2d(x, w, stride=2))
+    same(stamps(case) @ case.x.ravel(), y.ravel())
+    same(stamps(case) @ case.x.ravel(), np.kron(case.x, case.w).ravel())
+
+
+@slip("convolution-sheet-transposed")
+def kronecker_the_other_way(case):
+    """Write the Kronecker product the other way: a copy of x for each weight. It is right if x is a multiple of W."""
+    rows = [np.kron(case.w, pixel.reshape(2, 2)).ravel() for pixel in np.eye(4, dtype=int)]
+    return np.array(rows).T
+
+
+@slip("convolution-sheet-transposed", blind=half_turned_kernel)
+def stamps_turned(case):
+    """Turn the stamps by half a turn."""
+    return stamps(replace(case, w=turned(case.w)))
+
+
+@slip("convolution-sheet-transposed")
+def stamps_overlap(case):
+    """Take stride 1, so that the stamps overlap: 3 x 3 outputs."""
+    return convolution.conv_transpose_matrix(case.w, (2, 2))
+
+
+def kernel_of_norm_1(case):
+    """A kernel whose squares sum to 1."""
+    return replace(case, w=np.array([[0, 1], [0, 0]]))
+
+
+@slip("convolution-sheet-transposed", blind=kernel_of_norm_1)
+def inverse_of_the_convolution(case):
+    """Give the (pseudo-)inverse of the matrix of the convolution for its transpose."""
+    norm = (case.w**2).sum()
+    return stamps(case).astype(object) * (Fraction(1, int(norm)) if isinstance(norm, int | np.integer) else 1 / norm)
+
+
+def stamp_gram(case):
+    # $$ A^\top A = \Bigl( \sum_j W_j^2 \Bigr) I $$
+    return (case.w**2).sum() * np.eye(4, dtype=int).astype(object)
+
+
+@claim("convolution-sheet-transposed-gram", cases=sheet_transposed_layer)
+def gram_in_symbols(case, stamp_gram=stamp_gram):
+    """A' is the matrix of the ordinary convolution from 4 x 4 to 2 x 2; the product, in symbols."""
+    A = stamps(case)
+    same(A.T, convolution.conv_matrix(case.w, (4, 4), stride=2))
+    same(stamp_gram(case), A.T @ A)
+
+
+@slip("convolution-sheet-transposed-gram", blind=kernel_of_norm_1)
+def transposed_undoes(case):
+    """Take the transposed convolution for the inverse of the convolution."""
+    return np.eye(4, dtype=int).astype(object)
+
+
+@dataclass(frozen=True)
+class Transposed(Layer):
+    """The same for a transposed convolution: w is (C, F/groups, kH, kW)."""
+
+    output_padding: object = 0
+
+    @property
+    def transposed_options(self):
+        return self.options | {"output_padding": self.output_padding}
+
+    def transposed(self, w=None, b=None, **changed):
+        w, b = (own if a is None else a for own, a in ((self.w, w), (self.b, b)))
+        return convolution.conv_transpose2d(self.x, w, b, **(self.transposed_options | changed))
+
+
+def transposed_of(rng, options):
+    """The options of a layer, and the largest output padding."""
+    plain = drawn(rng, options)
+    more = tuple(max(s, d) - 1 for s, d in zip(both(plain.stride), both(plain.dilation), strict=True))
+    w = rng.integers(-4, 5, (4, 6 // plain.groups, *plain.w.shape[2:]))
+    return Transposed(plain.x[..., :4, :5], w, plain.b, **options, output_padding=more)
+
+
+def transposed_layer(rng):
+    """One transposed layer, its options drawn."""
+    return transposed_of(rng, SETTINGS[rng.integers(len(SETTINGS))])
+
+
+def transposed_grid():
+    """Every combination of options, as for the layer."""
+    rng = np.random.default_rng(8)
+    return [transposed_of(rng, options) for options in SETTINGS]
+
+
+def stamped(case):
+    # $$ y_{f,o} = b_f + \sum_c \sum_{i,j}
+    #    [\,\text{stride}\,i + \text{dilation}\,j - \text{padding} = o\,]\; W_{c,f,j}\,x_{c,i} $$
+    return convolution.conv_transpose2d(case.x, case.w, case.b, **case.transposed_options)
+
+
+@claim("convolution-transposed", cases=transposed_layer)
+def stamped_one_by_one(case, stamped=stamped):
+    """The sum, one number at a time, in whole numbers."""
+    strides, pads, dilations, more = map(both, (case.stride, case.padding, case.dilation, case.output_padding))
+    axes = zip(case.x.shape[2:], case.w.shape[2:], strides, pads, dilations, more, strict=True)
+    y = np.zeros((2, 6, *((n - 1) * s - 2 * p + d * (k - 1) + m + 1 for n, k, s, p, d, m in axes)), int)
+    y += case.b[:, None, None]
+    channels, filters = 4 // case.groups, 6 // case.groups
+    x, w = case.x.tolist(), case.w.tolist()
+    for n, c, i, m in np.ndindex(case.x.shape):
+        for f, a, l in np.ndindex(case.w.shape[1:]):
+            row = strides[0] * i + dilations[0] * a - pads[0]
+            column = strides[1] * m + dilations[1] * l - pads[1]
+            if 0 <= row < y.shape[2] and 0 <= column < y.shape[3]:
+                y[n, c // channels * filters + f, row, column] += w[c][f][a][l] * x[n][c][i][m]
+    same(stamped(case), y)
+
+
+@claim("convolution-transposed", cases=transposed_grid)
+def transposed_in_torch(case, stamped=stamped):
+    """PyTorch's conv_transpose2d, on a grid of options with the largest output padding."""
+    own = tensors(case, case.x, case.w, case.b)
+    same(stamped(case), whole(need("torch").nn.functional.conv_transpose2d(*own, **case.transposed_options)))
+
+
+@slip("convolution-transposed", blind=half_turn_symmetric)
+def stamp_turned_over(case):
+    """Turn the stamp over."""
+    return case.transposed(turned(case.w))
+
+
+@slip("convolution-transposed", blind=no_bias)
+def bias_of_the_transposed_forgotten(case):
+    """Leave the bias out."""
+    return case.transposed(b=0 * case.b)
+
+
+def larger_inputs():
+    """Input sizes from 1 to 4, kernels to 3, strides to 3, paddings 0 and 1 that leave something, dilations to 2."""
+    ranges = range(1, 5), range(1, 4), range(1, 4), range(2), range(1, 3), range(3)
+    each = itertools.product(*ranges)
+    yield Sizes(tuple(t for t in each if t[5] < t[2] and (t[0] - 1) * t[2] - 2 * t[3] + t[4] * (t[1] - 1) >= 0))
+
+
+def transposed_size(case):
+    # $$ n_{\mathrm{out}} = (n - 1)\,\text{stride} - 2\,\text{padding} + \text{dilation}\,(k - 1)
+    #    + \text{output\_padding} + 1 $$
+    return case.each(lambda n, k, s, p, d, m: (n - 1) * s - 2 * p + d * (k - 1) + m + 1)
+
+
+@claim("convolution-transposed-size", cases=larger_inputs)
+def sizes_that_give_n(case, transposed_size=transposed_size):
+    """Of the sizes that a convolution takes to n, it is number output_padding; and what the code gives."""
+
+    def counted(n, k, s, p, d, m):
+        return [size for size in range(1, 18) if size + 2 * p > d * (k - 1) and positions(size, k, s, p, d) == n]
+
+    def of_code(n, k, s, p, d, m):
+        x, w = np.ones((1, 1, n, 1), int), np.ones((1, 1, k, 1), int)
+        options = {"stride": (s, 1), "padding": (p, 0), "dilation": (d, 1), "output_padding": (m, 0)}
+        return convolution.conv_transpose2d(x, w, **options).shape[2]
+
+    note("enumeration")
+    in_reach = Sizes(tuple(t for t in case.settings if len(counted(*t)) == t[2]))
+    same(transposed_size(in_reach), in_reach.each(lambda *t: counted(*t)[t[5]]))
+    same(transposed_size(case), case.each(of_code))
+
+
+def no_output_padding(case):
+    """Output padding 0."""
+    return Sizes(tuple(setting for setting in case.settings if setting[5] == 0))
+
+
+@slip("convolution-transposed-size", blind=no_output_padding)
+def output_padding_forgotten(case):
+    """Leave out the output padding."""
+    return case.each(lambda n, k, s, p, d, m: (n - 1) * s - 2 * p + d * (k - 1) + 1)
+
+
+@slip("convolution-transposed-size")
+def stride_times_n(case):
+    """Multiply the size by the stride."""
+    return case.each(lambda n, k, s, p, d, m: n * s)
+
+
+@slip("convolution-transposed-size")
+def padding_added(case):
+    """Add the padding, as in a convolution."""
+    return case.each(lambda n, k, s, p, d, m: (n - 1) * s + 2 * p + d * (k - 1) + m + 1)
+
+
+def matrix_of_transposed(case):
+    # $$ \operatorname{vec}(y) = A^\top \operatorname{vec}(x) $$
+    return convolution.conv_transpose_matrix(case.w, case.x.shape[1:], **case.one_group)
+
+
+def transposed_of_one_group(rng):
+    """One transposed layer without groups, its other options drawn."""
+    return transposed_of(rng, SETTINGS[2 * rng.integers(len(SETTINGS) // 2)])
+
+
+@claim("convolution-transposed-matrix", cases=transposed_of_one_group)
+def transposed_pixels_one_by_one(case, matrix_of_transposed=matrix_of_transposed):
+    """Column by column: what conv_transpose2d makes of an image with one pixel of 1."""
+    pixels = np.eye(case.x[0].size, dtype=int).reshape(-1, *case.x.shape[1:])
+    y = convolution.conv_transpose2d(pixels, case.w, **case.one_group)
+    same(matrix_of_transposed(case), y.reshape(len(pixels), -1).T)
+
+
+@slip("convolution-transposed-matrix")
+def matrix_not_transposed(case):
+    """Forget to transpose."""
+    return matrix_of_transposed(case).T
+
+
+@slip("convolution-transposed-matrix", blind=half_turn_symmetric)
+def matrix_of_turned_stamps(case):
+    """Turn the kernel over."""
+    return convolution.conv_transpose_matrix(turned(case.w), case.x.shape[1:], **case.one_group)
+
+
+def sent_back(case, dy=None):
+    """conv_transpose2d of the upstream gradient, with the output padding that gives the size of the image back."""
+    options = map(both, (case.stride, case.padding, case.dilation))
+    axes = zip(case.x.shape[2:], case.w.shape[2:], *options, strict=True)
+    more = tuple((n + 2 * p - d * (k - 1) - 1) % s for n, k, s, p, d in axes)
+    dy = case.dy if dy is None else dy
+    return convolution.conv_transpose2d(dy, case.w, output_padding=more, **case.options)
+
+
+def adjoint(case):
+    # $$ \langle g, A x \rangle = \langle A^\top g, x \rangle $$
+    return (sent_back(case) * case.x).sum()
+
+
+@claim("convolution-adjoint", cases=layer)
+def two_inner_products(case, adjoint=adjoint):
+    """Both inner products, in whole numbers; A is conv2d and its transpose is conv_transpose2d."""
+    same(adjoint(case), (case.dy * case.forward(b=0 * case.b)).sum())
+
+
+@slip("convolution-adjoint", blind=half_turn_symmetric)
+def convolved_back(case):
+    """Turn the kernel over before sending back."""
+    return (sent_back(replace(case, w=turned(case.w)), case.dy) * case.x).sum()
+
+
+@steps("convolution-adjoint-steps", cases=layer_of_one_group, ends_in=adjoint)
+def adjoint_steps(case):
+    """The transpose changes sides."""
+    A = convolution.conv_matrix(case.w, case.x.shape[1:], **case.one_group)
+    g, x = case.dy.reshape(2, -1), case.x.reshape(2, -1)
+    # \langle g, A x \rangle
+    yield (g * (x @ A.T)).sum()
+    # = g^\top A\,x
+    yield sum(g[n] @ A @ x[n] for n in range(2))
+    # = (A^\top g)^\top x
+    yield sum((A.T @ g[n]) @ x[n] for n in range(2))
+    # = \langle A^\top g, x \rangle
+    yield (sent_back(case) * case.x).sum()
+
+
+@claim("convolution-transposed-not-inverse", cases=sheet_numbers)
+def there_and_back(case):
+    """The matrix of the sheet, 4 x 9: there and back is not the image, nor a multiple of it."""
+    A = convolution.conv_matrix(case.w, (3, 3), **case.stride_2)
+    back = A.T @ A @ case.x.ravel()
+    differ(back / np.linalg.norm(back), case.x.ravel() / np.linalg.norm(case.x))
+
+
+@claim("convolution-transposed-not-inverse")
+def rank_of_the_sheet():
+    """In symbols: the nine by nine matrix A' A has rank 4 at most, so no factor makes it the identity."""
+    import sympy
+
+    A = sympy.Matrix(convolution.conv_matrix(letters("w", 3, 3), (3, 3), stride=2, padding=1))
+    proved(sympy.Le(A.rank(), 4))
+    same((A.T * A).shape, (9, 9))
+
+
+# --- gradients --------------------------------------------------------------------------------------------------------
+
+
+def by_unit_changes(case, name):
+    """The loss is linear in each argument, so a change by 1 gives its gradient exactly."""
+    own, dy = getattr(case, name), case.dy
+    changed = np.zeros(own.shape, int)
+    for index in np.ndindex(own.shape):
+        moved = own.copy()
+        moved[index] += 1
+        changed[index] = (dy * case.forward(**{name: moved})).sum()
+    return changed - (dy * case.forward()).sum()
+
+
+def by_autograd(case):
+    """PyTorch's gradients by x, w and b."""
+    y, own = torch_forward(case)
+    y.backward(tensors(case, case.dy)[0].detach())
+    return [whole(a.grad) for a in own]
+
+
+def dx(case):
+    # $$ \frac{\partial L}{\partial x_{c,o}} = \sum_f \sum_{i,j}
+    #    [\,\text{stride}\,i + \text{dilation}\,j - \text{padding} = o\,]\; W_{f,c,j}\,g_{f,i} $$
+    return convolution.conv2d_backward(case.dy, case.x, case.w, **case.options).dx
+
+
+@claim("convolution-input-gradient", cases=layer)
+def x_changed_by_1(case, dx=dx):
+    """The loss is linear in x: change each pixel by 1, in whole numbers."""
+    same(dx(case), by_unit_changes(case, "x"))
+
+
+@claim("convolution-input-gradient", cases=grid)
+def dx_by_autograd(case, dx=dx):
+    """PyTorch's autograd, on the grid of options."""
+    same(dx(case), by_autograd(case)[0])
+
+
+@claim("convolution-input-gradient", cases=layer)
+def dx_by_transposed_convolution(case, dx=dx):
+    """The transposed convolution of the upstream gradient, with the output padding of the text."""
+    same(dx(case), sent_back(case))
+
+
+@slip("convolution-input-gradient", blind=half_turn_symmetric)
+def sent_back_through_the_turned_kernel(case):
+    """Turn the kernel over in the transposed convolution, which turns it already."""
+    return sent_back(replace(case, w=turned(case.w)), case.dy)
+
+
+@slip("convolution-input-gradient")
+def one_filter_sent_back(case):
+    """Send back the gradient of the first filter of each group only."""
+    kept = np.zeros_like(case.dy)
+    kept[:, :: 6 // case.groups] = case.dy[:, :: 6 // case.groups]
+    return sent_back(case, kept)
+
+
+@dataclass(frozen=True)
+class OneChannel(Symbols):
+    """One channel, and an upstream gradient."""
+
+    dy: np.ndarray
+
+    @property
+    def back(self):
+        return convolution.conv2d_backward(self.dy[None, None], self.x[None, None], self.w[None, None]).dx[0, 0]
+
+
+def one_channel(rng):
+    """An image of 5 x 6, a kernel of 3 x 3, stride 1, no padding."""
+    return OneChannel(rng.integers(-4, 5, (5, 6)), rng.permutation(9).reshape(3, 3), rng.integers(-4, 5, (3, 4)))
+
+
+def full_convolution_back(case):
+    # $$ \frac{\partial L}{\partial x} = g * W \ \text{(full)} $$
+    return case.back
+
+
+@claim("convolution-input-gradient-full", cases=one_channel)
+def true_convolution_back(case, full_convolution_back=full_convolution_back):
+    """The full true convolution of g and W by its definition."""
+    y = np.zeros((5, 6), int)
+    for i, j in itertools.product(np.ndindex(3, 4), np.ndindex(3, 3)):
+        y[i[0] + j[0], i[1] + j[1]] += case.dy[i] * case.w[j]
+    same(full_convolution_back(case), y)
+
+
+@slip("convolution-input-gradient-full", blind=half_turned_kernel)
+def correlated_back(case):
+    """Slide the kernel back without turning it over."""
+    return convolution.conv2d(case.dy[None, None], case.w[None, None], padding=2)[0, 0]
+
+
+@steps("convolution-input-gradient-steps", cases=layer_of_one_group, ends_in=dx)
+def dx_steps(case):
+    """The chain rule over all outputs is a product with the transpose."""
+    A = convolution.conv_matrix(case.w, case.x.shape[1:], **case.one_group)
+    # \frac{\partial L}{\partial x_{c,o}}
+    yield by_unit_changes(case, "x")
+    # = \sum_f \sum_i g_{f,i}\,\frac{\partial y_{f,i}}{\partial x_{c,o}}
+    yield np.array([(g[:, None] * A).sum(0) for g in case.dy.reshape(2, -1)]).reshape(case.x.shape)
+    # = \sum_f \sum_{i,j} [\,\text{stride}\,i + \text{dilation}\,j - \text{padding} = o\,]\; W_{f,c,j}\,g_{f,i}
+    yield sent_back(case)
+
+
+def dw(case):
+    # $$ \frac{\partial L}{\partial W_{f,c,j}}
+    #    = \sum_i g_{f,i}\; x_{c,\ \text{stride}\,i + \text{dilation}\,j - \text{padding}} $$
+    return convolution.conv2d_backward(case.dy, case.x, case.w, **case.options).dw
+
+
+@claim("convolution-weight-gradient", cases=layer)
+def w_changed_by_1(case, dw=dw):
+    """The loss is linear in W: change each weight by 1, in whole numbers."""
+    same(dw(case), by_unit_changes(case, "w"))
+
+
+@claim("convolution-weight-gradient", cases=grid)
+def dw_by_autograd(case, dw=dw):
+    """PyTorch's autograd, on the grid of options."""
+    same(dw(case), by_autograd(case)[1])
+
+
+@slip("convolution-weight-gradient")
+def averaged_over_the_batch(case):
+    """Average over the images, where the loss sums."""
+    return dw(case) // 2
+
+
+@slip("convolution-weight-gradient")
+def turned_weight_gradient(case):
+    """Turn the gradient over, as if the kernel had been."""
+    return turned(dw(case))
+
+
+@slip("convolution-weight-gradient")
+def first_image_only(case):
+    """Take the first image for the batch."""
+    return convolution.conv2d_backward(case.dy[:1], case.x[:1], case.w, **case.options).dw
+
+
+def weights_one_by_one(case):
+    """For each weight, the sum of g times what the layer makes of a kernel with that weight 1 and no other."""
+    total, dy = np.zeros(case.w.shape, int), case.dy
+    for index in np.ndindex(case.w.shape):
+        unit = np.zeros_like(case.w)
+        unit[index] = 1
+        total[index] = (dy * case.forward(w=unit, b=0 * case.b)).sum()
+    return total
+
+
+@steps("convolution-weight-gradient-steps", cases=layer, ends_in=dw)
+def dw_steps(case):
+    """A weight acts at every position of the output."""
+    # \frac{\partial L}{\partial W_{f,c,j}}
+    yield by_unit_changes(case, "w")
+    # = \sum_i g_{f,i}\,\frac{\partial y_{f,i}}{\partial W_{f,c,j}}
+    yield weights_one_by_one(case)
+    # = \sum_i g_{f,i}\; x_{c,\ \text{stride}\,i + \text{dilation}\,j - \text{padding}}
+    yield dw(case)
+
+
+def db(case):
+    # $$ \frac{\partial L}{\partial b_f} = \sum_i g_{f,i} $$
+    return convolution.conv2d_backward(case.dy, case.x, case.w, **case.options).db
+
+
+@claim("convolution-bias-gradient", cases=layer)
+def b_changed_by_1(case, db=db):
+    """The loss is linear in b: change each bias by 1, in whole numbers."""
+    same(db(case), by_unit_changes(case, "b"))
+
+
+@claim("convolution-bias-gradient", cases=grid)
+def db_by_autograd(case, db=db):
+    """PyTorch's autograd, on the grid of options."""
+    same(db(case), by_autograd(case)[2])
+
+
+@slip("convolution-bias-gradient")
+def bias_seen_once(case):
+    """Let the bias act on the first image only."""
+    return case.dy[0].sum((1, 2))
+
+
+@slip("convolution-bias-gradient")
+def mean_over_positions(case):
+    """Average over the positions."""
+    return np.rint(case.dy.mean((0, 2, 3))).astype(int)
+
+
+def halved(case):
+    """A loss that bends: half of the sum of the squares of y."""
+    return convolution.conv2d_backward(case.forward(), case.x, case.w, **case.options)
+
+
+@claim("convolution-gradients-floats", cases=layer)
+def bent_loss(case, halved=halved):
+    """The three gradients of half the sum of squares, by a complex step."""
+    gradients = halved(case)
+    for name, value in (("x", gradients.dx), ("w", gradients.dw), ("b", gradients.db)):
+        loss = lambda moved, name=name: (case.forward(**{name: moved}) ** 2).sum() / 2  # noqa: E731
+        agree(value, complex_step(loss, getattr(case, name)))
+
+
+@slip("convolution-gradients-floats")
+def square_not_halved(case):
+    """Forget the half: twice each gradient."""
+    gradients = halved(case)
+    return convolution.Gradients(2 * gradients.dx, 2 * gradients.dw, 2 * gradients.db)
+
+
+# --- in the machine ---------------------------------------------------------------------------------------------------
+
+
+@claim("convolution-bytes")
+def bytes_do_not_wrap():
+    """An image of bytes: 9 times 255 is 2295, not what is left of it in a byte."""
+    x, w = np.full((1, 1, 3, 3), 255, np.uint8), np.ones((1, 1, 3, 3), np.uint8)
+    same(convolution.conv2d(x, w), [[[[2295]]]])
+    same(convolution.avg_pool2d(x.astype(object), 3), [[[[255]]]])
+    at_most(convolution.avg_pool2d(np.full((1, 1, 2, 2), 1e308), 2), np.full((1, 1, 1, 1), 1e308))
+
+
+@claim("convolution-precision", cases=layer)
+def single_precision(case):
+    """Every function in float32: the dtype stays, and the values are those of whole numbers."""
+    x, w, b = (a.astype(np.float32) for a in (case.x, case.w, case.b))
+    y = convolution.conv2d(x, w, b, **case.options)
+    back = convolution.conv2d_backward(y, x, w, **case.options)
+    pooled = convolution.avg_pool2d(x, 2), convolution.max_pool2d(x, 2)
+    up = convolution.conv_transpose2d(y, w, **case.options)
+    same([a.dtype == np.float32 for a in (y, back.dx, back.dw, back.db, *pooled, up)], [True] * 7)
+    agree(y, case.forward(), tolerance=1e-6)
+
+
+@claim("convolution-pure", cases=layer)
+def nothing_changes(case):
+    """Call everything twice on arrays that cannot be written to; results do not share memory with inputs."""
+    x, w, b, dy = (a.copy() for a in (case.x, case.w, case.b, case.dy))
+    for a in (x, w, b, dy):
+        a.flags.writeable = False
+    calls = (
+        lambda: convolution.conv2d(x, w, b, **case.options),
+        lambda: convolution.conv2d_backward(dy, x, w, **case.options).dx,
+        lambda: convolution.conv2d_backward(dy, x, w, **case.options).dw,
+        lambda: convolution.conv_transpose2d(dy, w, **case.options),
+        lambda: convolution.max_pool2d(x, 1),
+        lambda: convolution.avg_pool2d(x, 1),
+        lambda: convolution.conv_matrix(w[0, 0], (7, 8)),
+        lambda: convolution.convolve(b, b, "full"),
+    )
+    for call in calls:
+        same(call(), call()) if call().dtype.kind == "i" else agree(call(), call())
+        same([np.shares_memory(call(), a) for a in (x, w, b, dy)], [False] * 4)
+
+
+BAD = {
+    "x": [
+        lambda: convolution.conv2d(np.ones((3, 3)), np.ones((1, 1, 2, 2))),
+        lambda: convolution.conv2d(np.ones((1, 1, 3, 3), bool), np.ones((1, 1, 2, 2))),
+        lambda: convolution.conv2d(np.ones((1, 1, 3, 3)), np.ones((1, 1, 2, 2)), dilation=3),
+        lambda: convolution.max_pool2d(np.ones((1, 1, 3, 3), complex), 2),
+        lambda: convolution.avg_pool2d(np.ones((1, 1, 3, 3)), 4),
+    ],
+    "w": [
+        lambda: convolution.conv2d(np.ones((1, 3, 5, 5)), np.ones((4, 1, 2, 2))),
+        lambda: convolution.conv_transpose2d(np.ones((1, 3, 5, 5)), np.ones((4, 1, 2, 2))),
+        lambda: convolution.conv_matrix(np.ones(3), (3, 3)),
+    ],
+    "b": [
+        lambda: convolution.conv2d(np.ones((1, 3, 5, 5)), np.ones((4, 3, 2, 2)), np.ones(1)),
+        lambda: convolution.conv_transpose2d(np.ones((1, 4, 5, 5)), np.ones((4, 3, 2, 2)), np.ones((3, 1))),
+    ],
+    "groups": [
+        lambda: convolution.conv2d(np.ones((1, 4, 5, 5)), np.ones((3, 2, 2, 2)), groups=2),
+        lambda: convolution.conv2d(np.ones((1, 4, 5, 5)), np.ones((4, 2, 2, 2)), groups=0),
+    ],
+    "stride": [
+        lambda: convolution.conv2d(np.ones((1, 1, 5, 5)), np.ones((1, 1, 2, 2)), stride=0),
+        lambda: convolution.conv2d(np.ones((1, 1, 5, 5)), np.ones((1, 1, 2, 2)), stride=(1, 2, 3)),
+    ],
+    "padding": [
+        lambda: convolution.output_size(5, 3, padding=-1),
+        lambda: convolution.max_pool2d(np.ones((1, 1, 5, 5)), 2, padding=2),
+        lambda: convolution.conv_transpose2d(np.ones((1, 1, 2, 2)), np.ones((1, 1, 2, 2)), padding=2),
+    ],
+    "dilation": [lambda: convolution.conv2d(np.ones((1, 1, 5, 5)), np.ones((1, 1, 2, 2)), dilation=1.0)],
+    "output_padding": [
+        lambda: convolution.conv_transpose2d(np.ones((1, 1, 2, 2)), np.ones((1, 1, 2, 2)), output_padding=1)
+    ],
+    "kernel_size": [lambda: convolution.max_pool2d(np.ones((1, 1, 5, 5)), "2")],
+    "n": [lambda: convolution.output_size(2, 3), lambda: convolution.output_size(True, 1)],
+    "k": [lambda: convolution.output_size(2, 0), lambda: convolution.convolve(np.ones(3), np.ones(0), "full")],
+    "a": [lambda: convolution.convolve(np.ones((3, 1)), np.ones(2), "full")],
+    "mode": [lambda: convolution.convolve(np.ones(3), np.ones(2), "half")],
+    "input_shape": [
+        lambda: convolution.conv_matrix(np.ones((2, 2)), (3,)),
+        lambda: convolution.conv_matrix(np.ones((2, 2)), (2, 3, 3)),
+        lambda: convolution.conv_matrix(np.ones((2, 2)), (1, 3)),
+    ],
+    "dy": [lambda: convolution.conv2d_backward(np.ones((1, 1, 5, 5)), np.ones((1, 1, 5, 5)), np.ones((1, 1, 2, 2)))],
+}
+
+
+@claim("convolution-bad-input")
+def bad_input_by_name():
+    """Every kind of bad argument, one at a time."""
+    for name, calls in BAD.items():
+        for call in calls:
+            refuses(call, naming=name)
