@@ -2,7 +2,7 @@
 
 Written to be read: a layer is one loop over the positions of its kernel. At each of them the output sees one
 view of the padded image, of the output's own size. Integers are added up as int64; Fractions and symbols, in arrays
-of objects, stay exact. In shapes, Ho and Wo are the height and the width of the output.
+of objects, stay exact. Ho and Wo are the height and the width of the output. Source: Dumoulin and Visin 2016.
 """
 
 from dataclasses import dataclass
@@ -31,8 +31,6 @@ def output_size(n, k, *, stride=1, padding=0, dilation=1):
 
     Raises:
         ValueError: an argument is not such an integer, or the kernel is larger than the padded input.
-
-    Source: Dumoulin and Visin 2016, relation 6 and section 5.1.
     """
     for name, value, least in (("n", n, 1), ("k", k, 1), ("stride", stride, 1), ("dilation", dilation, 1)):
         _whole(name, value, least)
@@ -69,13 +67,10 @@ def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1):
 def max_pool2d(x, kernel_size, *, stride=None, padding=0):
     """Return y (N, C, Ho, Wo), the largest value of each window (claim convolution-max-pool).
 
-    Args:
+    Args, and Raises as conv2d:
         x: (N, C, H, W), real numbers.
         kernel_size, stride, padding: an integer, or one for the rows and one for the columns. A stride of None is the
             kernel's size: no overlap. Padding is minus infinity, and at most half the kernel.
-
-    Raises:
-        ValueError: a shape, a dtype or an option is not as said.
     """
     x, layer = _check_pool(x, kernel_size, stride, padding, "fiuO")
     lowest = np.iinfo(x.dtype).min if x.dtype.kind in "iu" else -np.inf
@@ -100,13 +95,10 @@ def avg_pool2d(x, kernel_size, *, stride=None, padding=0):
 def convolve(a, k, mode):
     """Return sum_j k[j] a[i - j], the kernel turned over (claims convolution-flip, convolution-modes).
 
-    Args:
+    Args, and Raises as conv2d:
         a, k: (n,) and (k,), numbers, not empty. They may be exchanged. Let n be the larger size.
         mode: "full": every overlap, size n + k - 1. "valid": whole overlaps, size n - k + 1.
             "same": n values of full, from (k - 1) // 2 on, as NumPy does.
-
-    Raises:
-        ValueError: a shape, a dtype or the mode is not as said.
     """
     a, k = _numbers("a", a, 1), _numbers("k", k, 1)
     if mode not in ("full", "valid", "same"):
@@ -122,25 +114,21 @@ def convolve(a, k, mode):
 def conv_matrix(w, input_shape, *, stride=1, padding=0, dilation=1):
     """Return A (F Ho Wo, C H W) with vec(conv2d(x, w)) = A vec(x), row after row (claim convolution-matrix).
 
-    Args:
+    Args, and Raises as conv2d:
         w: (F, C, kH, kW), or (kH, kW) for one channel and one filter.
         input_shape: (C, H, W) of one image, or (H, W).
         stride, padding, dilation: an integer, or one for the rows and one for the columns.
-
-    Raises:
-        ValueError: a shape, a dtype or an option is not as said.
     """
     w = _numbers("w", np.asarray(w)[None, None] if np.ndim(w) == 2 else w, 4)
-    F, C = w.shape[:2]
-    layer = _Layer(w.shape[2:], stride, padding, dilation).on("input_shape", _image_shape(input_shape, C))
-    A = np.zeros((F, *layer.out, C, *layer.size), w.dtype)
+    layer = _Layer(w.shape[2:], stride, padding, dilation).on("input_shape", _image_shape(input_shape, w.shape[1]))
+    A = np.zeros((len(w), *layer.out, w.shape[1], *layer.size), w.dtype)
     for f, c, *j in np.ndindex(w.shape):
         for i in np.ndindex(layer.out):
             axes = zip(layer.stride, i, layer.dilation, j, layer.padding, strict=True)
             row, column = (s * at + d * place - p for s, at, d, place, p in axes)
             if 0 <= row < layer.size[0] and 0 <= column < layer.size[1]:
                 A[f, *i, c, row, column] = w[f, c, *j]
-    return A.reshape(F * layer.out[0] * layer.out[1], -1)
+    return A.reshape(len(w) * layer.out[0] * layer.out[1], -1)
 
 
 def conv_transpose2d(x, w, b=None, *, stride=1, padding=0, output_padding=0, dilation=1, groups=1):
