@@ -157,7 +157,7 @@ def conv_transpose2d(x, w, b=None, *, stride=1, padding=0, output_padding=0, dil
     for place, view in layer.views():
         canvas[view] += np.einsum("ngchw,gcf->ngfhw", image, kernel[place])
     y = layer.cut(canvas).reshape(len(x), F, *size)
-    return y.copy() if b is None else y + b[:, None, None]
+    return y if b is None else y + b[:, None, None]
 
 
 def conv_transpose_matrix(w, input_shape, *, stride=1, padding=0, dilation=1):
@@ -191,7 +191,7 @@ def conv2d_backward(dy, x, w, *, stride=1, padding=0, dilation=1, groups=1):
     for place, view in layer.views():  # the line of conv2d, by each of its two factors
         dimage[view] += np.einsum("ngfhw,gfc->ngchw", g, kernel[place])
         dkernel[place] = np.einsum("ngfhw,ngchw->gfc", g, image[view])
-    return Gradients(layer.cut(dimage).reshape(x.shape).copy(), dkernel.reshape(w.shape), dy.sum((0, 2, 3)))
+    return Gradients(layer.cut(dimage).reshape(x.shape), dkernel.reshape(w.shape), dy.sum((0, 2, 3)))
 
 
 class _Layer:

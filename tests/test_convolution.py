@@ -2297,6 +2297,7 @@ BAD = {
     "padding": [
         lambda: convolution.output_size(5, 3, padding=-1),
         lambda: convolution.max_pool2d(np.ones((1, 1, 5, 5)), 2, padding=2),
+        lambda: convolution.avg_pool2d(np.ones((1, 1, 5, 5)), 1, padding=1),
         lambda: convolution.conv_transpose2d(np.ones((1, 1, 2, 2)), np.ones((1, 1, 2, 2)), padding=2),
     ],
     "dilation": [lambda: convolution.conv2d(np.ones((1, 1, 5, 5)), np.ones((1, 1, 2, 2)), dilation=1.0)],
