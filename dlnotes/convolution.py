@@ -87,7 +87,7 @@ def avg_pool2d(x, kernel_size, *, stride=None, padding=0):
     """
     x, layer = _check_pool(x, kernel_size, stride, padding, "fiucO")
     area = layer.kernel[0] * layer.kernel[1]
-    x = x * Fraction(1, area) if x.dtype == object else x / area  # before the sum, which may overflow
+    x = x * Fraction(1, area) if x.dtype == object else x / area  # the sum first would overflow sooner
     image = _pad(x, layer.padding, 0)
     return sum(image[view] for _, view in layer.views())
 
@@ -101,7 +101,7 @@ def convolve(a, k, mode):
             "same": n values of full, from (k - 1) // 2 on, as NumPy does.
     """
     a, k = _numbers("a", a, 1), _numbers("k", k, 1)
-    if mode not in ("full", "valid", "same"):
+    if not isinstance(mode, str) or mode not in ("full", "valid", "same"):
         raise ValueError(f"mode is {mode!r}; expected 'full', 'valid' or 'same'")
     n, k_size = max(len(a), len(k)), min(len(a), len(k))
     full = np.zeros(n + k_size - 1, np.result_type(a, k))
@@ -263,6 +263,8 @@ def _numbers(name, a, ndim, kinds="fiucO"):
         raise ValueError(f"{name} has shape {a.shape}; expected {ndim} axes, none of them empty")
     if a.dtype.kind not in kinds:
         raise ValueError(f"{name} has dtype {a.dtype}; expected numbers{'' if 'c' in kinds else ' that are real'}")
+    if a.dtype == np.uint64 and a.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"{name} has an entry {a.max()}; expected integers that fit int64")
     return a.astype(np.int64) if a.dtype.kind in "iu" else a  # a byte would wrap around
 
 

@@ -10,7 +10,6 @@ import numpy as np
 from dlnotes import convolution
 from dlnotes.check import (
     agree,
-    at_most,
     claim,
     complex_step,
     differ,
@@ -445,12 +444,14 @@ def moved_by_as_many_pixels(case):
 
 @claim("convolution-equivariance-border", cases=torus)
 def zeros_enter(case):
-    """Move an image right by one pixel, zeros entering: same columns inside, others at the border."""
+    """Move an image right by one pixel, zeros entering: all columns but the first and the last move along."""
     w, x = case.w, case.x
     right = np.concatenate([np.zeros_like(x[..., :1]), x[..., :-1]], axis=-1)
     before, after = (convolution.conv2d(image, w, padding=1) for image in (x, right))
     same(after[..., 1:-1], before[..., :-2])
     differ(after[..., -1], before[..., -2])
+    shorter = np.concatenate([x[..., :-1], np.zeros_like(x[..., :1])], axis=-1)  # a zero for the pixel that left
+    same(after[..., -1], convolution.conv2d(shorter, w, padding=1)[..., -2])
 
 
 @claim("convolution-equivariance-border")
@@ -462,7 +463,8 @@ def border_of_a_constant():
 
 
 def mean_of_output(case):
-    # $$ \frac{1}{N} \sum_i y_{f,i}(\mathcal T x) = \frac{1}{N} \sum_i y_{f,i}(x) $$
+    # $$ \frac{1}{n_{\mathrm h} n_{\mathrm w}} \sum_i y_{f,i}(\mathcal T x)
+    #    = \frac{1}{n_{\mathrm h} n_{\mathrm w}} \sum_i y_{f,i}(x) $$
     return convolution.avg_pool2d(case.layer(case.x), (6, 8))
 
 
@@ -616,6 +618,16 @@ def every_small_kernel():
         return all((a == b).all() for a, b in pairs) == (W.tolist() == W.tolist()[::-1])
 
     every(kernels, holds)
+
+
+@claim("convolution-symmetric-kernel", cases=line)
+def places_of_the_two(case):
+    """Both sums of the text, x = 0 outside: for a symmetric kernel, corr at i is x * W at i + k - 1."""
+    x, W = dict(enumerate(case.x.tolist())), (case.W + case.W[::-1]).tolist()
+    k = len(W)
+    for i in range(-k - 2, len(x) + 2):
+        corr = sum(W[j] * x.get(i + j, 0) for j in range(k))
+        same(corr, sum(W[j] * x.get(i + k - 1 - j, 0) for j in range(k)))
 
 
 # --- full, valid, same ------------------------------------------------------------------------------------------------
@@ -2233,7 +2245,11 @@ def bytes_do_not_wrap():
     x, w = np.full((1, 1, 3, 3), 255, np.uint8), np.ones((1, 1, 3, 3), np.uint8)
     same(convolution.conv2d(x, w), [[[[2295]]]])
     same(convolution.avg_pool2d(x.astype(object), 3), [[[[255]]]])
-    at_most(convolution.avg_pool2d(np.full((1, 1, 2, 2), 1e308), 2), np.full((1, 1, 1, 1), 1e308))
+    agree(convolution.avg_pool2d(np.full((1, 1, 2, 2), 1e308), 2), np.full((1, 1, 1, 1), 1e308))
+    with np.errstate(over="ignore"):
+        rounded = convolution.avg_pool2d(np.full((1, 1, 3, 3), np.finfo(float).max), 3)
+    same(np.isinf(rounded), [[[[True]]]])
+    refuses(lambda: convolution.max_pool2d(np.full((1, 1, 2, 2), 2**63, np.uint64), 2), naming="x")
 
 
 @claim("convolution-precision", cases=layer)
