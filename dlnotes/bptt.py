@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dlnotes.activation import sigmoid
+
 
 @dataclass(frozen=True)
 class Saved:
@@ -55,7 +57,7 @@ def forward(x, h0, W, U):
     h = np.empty(z_of_x.shape, np.result_type(x, h0, W, U))
     before = h0
     for t in range(len(x)):
-        h[t] = _sigmoid(before @ W.T + z_of_x[t])
+        h[t] = sigmoid(before @ W.T + z_of_x[t])
         before = h[t]
     return h, Saved(x, h0, h, W, U)
 
@@ -95,12 +97,6 @@ def backward(dh, saved):
 def _outer(dz, a):
     """The sum over steps and sequences of the outer products dz a^T."""
     return dz.reshape(-1, dz.shape[-1]).T @ a.reshape(-1, a.shape[-1])
-
-
-def _sigmoid(z):
-    """1 / (1 + exp(-z)), with an exponential that never overflows."""
-    small = np.exp(-np.abs(z))
-    return np.where(z >= 0, 1, small) / (1 + small)
 
 
 def _check_input(x, h0, W, U):

@@ -10,6 +10,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from dlnotes.activation import sigmoid
+
 
 @dataclass(frozen=True)
 class Saved:
@@ -48,7 +50,7 @@ def forward(params, x):
     inputs, slopes, weights = [], [], []
     for layer, (W, b) in enumerate(params):
         if layer:
-            slopes.append(_sigmoid(x))
+            slopes.append(sigmoid(x))
             x = np.logaddexp(0, x)
         inputs.append(x)
         weights.append(np.asarray(W))
@@ -160,11 +162,6 @@ def descend(params, dparams, step, *, penalty=0.0):
         (keep * np.asarray(W) - step * np.asarray(dW), keep * np.asarray(b) - step * np.asarray(db))
         for (W, b), (dW, db) in zip(params, dparams, strict=True)
     )
-
-
-def _sigmoid(z):
-    small = np.exp(-np.abs(z))  # never above 1
-    return np.where(z >= 0, 1, small) / (1 + small)
 
 
 def _below_largest(logits):
