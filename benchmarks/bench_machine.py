@@ -1,4 +1,4 @@
-"""What this machine can do at most: the rate of a matrix product, and of a copy. The other benchmarks are shares of these."""
+"""What this machine can do at most: the rate of a matrix product, and of a copy."""
 
 import numpy as np
 import pytest
