@@ -48,10 +48,11 @@ def device(request):
 def race(benchmark, request, capsys):
     """race(ours, peers, work=, size=, ...) times `ours` beside each peer, and keeps one row of results.
 
-    ours, and each value of `peers`, is a call without arguments; a peer that is not installed is None. A round calls every
-    contestant in turn, so that a noisy moment hits them all; the ratio is the median over rounds of our time over the peer's in
-    that round. goal: {peer: the ratio to reach}. flops and bytes: what the work needs at least. error: ours against a float64
-    reference, relative to its largest entry; the caller has measured it, and has asserted that it is small.
+    ours, and each value of `peers`, is a call without arguments; a peer that is not installed is None. A round calls
+    every contestant in turn, so that a noisy moment hits them all; the ratio is the median over rounds of our time over
+    the peer's in that round. flops and bytes: what the work needs at least. error: ours against a float64 reference,
+    relative to its largest entry; the caller has measured it, and has asserted that it is small. The ratios aimed at
+    stand in goals.tsv.
     """
 
     def run(

@@ -20,7 +20,7 @@ from mkdocs.structure.pages import Page
 
 from dlnotes._site import evidence, labs, pages, wheel
 
-_SHOWS_OTHERS = re.compile(r"^/{3,}\s*(see|ledger|questions|chapters)\b", re.M)
+_SHOWS_OTHERS = re.compile(r"^/{3,}\s*(see|ledger|questions|chapters|timings)\b", re.M)
 _SHOWS_FILE = re.compile(r"^/{3,}\s*(?:quote|figure)\s*\|\s*(\S+?)::", re.M)
 _LEFT_OUT = re.compile(
     r"<tex-math\b[^>]*data-search-exclude.*?</tex-math>|<details data-search-exclude.*?</details>", re.S
@@ -31,7 +31,7 @@ _KEPT = ("content", "toc", "_title_from_render", "present_anchor_ids")
 def sources(page: Path, text: str) -> set[Path]:
     """The files, beside its own text, that decide what a page shows."""
     if _SHOWS_OTHERS.search(text):
-        folders = {"docs": "*.*", "tests": "*.py", "dlnotes": "*.py", evidence.FOLDER: "*.json"}
+        folders = {"docs": "*.*", "tests": "*.py", "dlnotes": "*.py", "benchmarks": "*.*", evidence.FOLDER: "*.json"}
         return {path for folder, names in folders.items() for path in Path(folder).rglob(names)}
     test = Path("tests") / f"test_{page.stem}.py"
     read = {test, *map(Path, _SHOWS_FILE.findall(text))}
