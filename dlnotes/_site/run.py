@@ -29,19 +29,27 @@ def fence(source, language, class_name, options, md, *, classes, id_value, attrs
         wrong = lines[min(error.lineno or 1, len(lines)) - 1].strip()  # an unfinished block is told one line later
         return page.problem(md, f"Python cannot read {wrong!r}: {error.msg}", find=wrong, ident=name)
 
-    version = ""
-    if any(_imports_the_package(node) for node in ast.walk(tree)):
-        if md.dlnotes_wheel_problem:
-            return page.problem(md, md.dlnotes_wheel_problem, find=source.partition("\n")[0], ident=name)
-        version = "?" + hashlib.sha256(wheel.WHEEL.read_bytes()).hexdigest()[:8]  # a browser keeps files by address
-    # Both addresses are resolved against the script's own: right at any depth and under any prefix.
-    data = {"class": "dl-run", "id": id_value, "data-pyodide": md.dlnotes_pyodide}
-    data["data-wheel"] = wheel.WHEEL.relative_to("docs/assets").as_posix() + version
+    imports = any(_imports_the_package(node) for node in ast.walk(tree))
+    if imports and md.dlnotes_wheel_problem:
+        return page.problem(md, md.dlnotes_wheel_problem, find=source.partition("\n")[0], ident=name)
+    data = {"class": "dl-run", "id": id_value} | addresses(md, versioned=imports)
     attributes = " ".join(f'{key}="{html.escape(value)}"' for key, value in data.items() if value)
-    code = md.preprocessors["fenced_code_block"].highlight(
+    return f'<div {attributes}>{highlighted(md, source)}<div class="dl-run__bar"></div></div>'
+
+
+def addresses(md, *, versioned: bool = True) -> dict[str, str]:
+    """Where Python and the wheel are, against the script's own address: right at any depth and under any prefix."""
+    version = "?" + hashlib.sha256(wheel.WHEEL.read_bytes()).hexdigest()[:8] if versioned else ""
+    return {  # a browser keeps files by address, hence the version
+        "data-pyodide": md.dlnotes_pyodide,
+        "data-wheel": wheel.WHEEL.relative_to("docs/assets").as_posix() + version,
+    }
+
+
+def highlighted(md, source: str) -> str:
+    return md.preprocessors["fenced_code_block"].highlight(
         src=source, language="python", options={}, md=md, classes=[], id_value="", attrs={}
     )
-    return f'<div {attributes}>{code}<div class="dl-run__bar"></div></div>'
 
 
 def _imports_the_package(node) -> bool:

@@ -1,15 +1,18 @@
 /* Runs snippets with Pyodide, off the page's thread: an endless loop cannot freeze the page.
-   In: {code, base, wheel}, one at a time. Out: {stage, size}, {text, error}, then {done, failed},
-   or {broken}: this worker is of no more use. */
+   In: {code, base, wheel, file}, one at a time; file: the address of a module that the code imports, if any.
+   Out: {stage, size}, {text, error}, then {done, failed}, or {broken}: this worker is of no more use. */
 
 const LIMIT = 100_000; // characters of output: a page with more gets slow
 
 const RUNNER = `
-import ast, linecache, sys, traceback, types
+import ast, importlib, linecache, sys, traceback, types
+
+sys.path.append("/claims")  # where loadFile puts a module
 
 def run(code):
     """Run the code in a namespace of its own; print its last expression as a prompt does. Whether it raised."""
     linecache.cache["snippet"] = len(code), None, code.splitlines(True), "snippet"  # the lines of a traceback
+    importlib.invalidate_caches()
     main = sys.modules["__main__"] = types.ModuleType("__main__")
     try:
         tree = ast.parse(code, "snippet")
@@ -38,6 +41,7 @@ run
 let pyodide = null;
 let run = null;
 let wheelLoaded = false;
+const filesLoaded = new Set();
 let written = 0;
 let stage = null; // {name, total, bytes} while something loads
 
@@ -105,13 +109,25 @@ async function loadWheel(wheel) {
   wheelLoaded = true;
 }
 
-onmessage = async ({ data: { code, base, wheel } }) => {
+async function loadFile(file) {
+  enter("the claims");
+  const response = await fetch(file);
+  if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
+  const name = file.split("/").at(-1).replace(/\.txt.*/, ".py");
+  pyodide.FS.mkdirTree("/claims");
+  pyodide.FS.writeFile(`/claims/${name}`, await response.text());
+  filesLoaded.add(file);
+}
+
+onmessage = async ({ data: { code, base, wheel, file } }) => {
   let from = base;
   try {
     if (!pyodide) await loadCore(base);
     await loadPackages(code);
     from = wheel;
     if (!wheelLoaded && /^\s*(from|import)\b.*\bdlnotes\b/m.test(code)) await loadWheel(wheel);
+    from = file;
+    if (file && !filesLoaded.has(file)) await loadFile(file);
   } catch (error) {
     const what = pyodide ? stage?.name ?? "the packages" : "Python";
     const advice = "Check the connection, then press Run again. A school can host its own copy of Python.";

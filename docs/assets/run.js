@@ -1,4 +1,4 @@
-/* Snippets marked `run` get Run, Stop, Edit and Reset. Nothing is fetched before the first Run.
+/* Snippets marked `run` get Run, Stop, Edit and Reset; exercises get Check for Run, and a solution after a try. Nothing is fetched before the first Run.
    The snippets of a page share one worker (see run-worker.js) and take turns in it. */
 (() => {
   const here = document.currentScript.src; // the worker and the wheel lie beside this script, whatever the page
@@ -23,8 +23,10 @@
     } catch (error) {
       return refused(error.message); // a page opened from the disk may start no worker
     }
-    const { pyodide, wheel } = current.box.dataset;
-    worker.postMessage({ code: current.code(), base: new URL(pyodide, here).href, wheel: new URL(wheel, here).href });
+    const { pyodide, wheel, file } = current.box.dataset;
+    const address = (path) => path && new URL(path, here).href;
+    const where = { base: address(pyodide), wheel: address(wheel), file: address(file) };
+    worker.postMessage({ code: current.code(), ...where });
   }
 
   function start() {
@@ -65,11 +67,15 @@
     const bar = box.querySelector(".dl-run__bar");
     box.dataset.ready = "";
     box.setAttribute("role", "group");
-    box.setAttribute("aria-label", `Snippet ${index + 1}`);
-    let area = null;
+        let area = null;
     let output = null;
     let pending = [];
     let leaving = false;
+    const exercise = box.classList.contains("dl-exercise");
+    const what = exercise ? "Exercise" : "Snippet";
+    const solution = box.querySelector(".dl-solution");
+    box.setAttribute("aria-label", `${what} ${index + 1}`);
+    if (solution) solution.hidden = true; // until a try has ended
 
     const button = (name, action) => {
       const made = element("button", { type: "button", textContent: name, className: "dl-run__button" }, bar);
@@ -77,7 +83,7 @@
       made.onclick = () => made.ariaDisabled === "true" || action();
       return made;
     };
-    const run = button("Run", begin);
+    const run = button(exercise ? "Check" : "Run", begin);
     const stop = button("Stop", () => drop(snippet, "Stopped."));
     const edit = button("Edit", open);
     const reset = button("Reset", restore);
@@ -86,7 +92,7 @@
 
     const snippet = {
       box,
-      code: () => (area ? area.value : original),
+      code: () => (area ? area.value : original) + (box.dataset.after ?? ""), // an exercise has itself judged
       say(text, count = "") {
         words.textContent = text;
         size.textContent = count;
@@ -99,6 +105,7 @@
         flush();
         snippet.say(text);
         bar.classList.toggle("dl-run__bar--failed", failed);
+        if (solution && text) solution.hidden = false;
         enable(false);
       },
     };
@@ -128,7 +135,7 @@
     function flush() {
       if (!pending.length) return;
       output ??= element("pre", { className: "dl-run__output", tabIndex: 0, role: "group" }, box);
-      output.ariaLabel = `Output of snippet ${index + 1}`;
+      output.ariaLabel = `Output of ${what.toLowerCase()} ${index + 1}`;
       for (const [text, error] of pending) {
         const last = output.lastChild;
         if (last && last.className === (error ? "dl-run__error" : "")) last.append(text);
@@ -141,7 +148,7 @@
     function open() {
       area = document.createElement("textarea");
       Object.assign(area, { className: "dl-run__area", value: original, spellcheck: false, autocapitalize: "off" });
-      area.ariaLabel = `Code of snippet ${index + 1}`;
+      area.ariaLabel = `Code of ${what.toLowerCase()} ${index + 1}`;
       area.ariaDescription = "Tab indents. Press Escape, then Tab, to leave. Control and Enter runs.";
       area.oninput = () => (area.rows = area.value.split("\n").length);
       area.oninput();
