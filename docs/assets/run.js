@@ -187,6 +187,7 @@
     document.querySelectorAll(".dl-run").forEach((box, index) => "ready" in box.dataset || attach(box, index));
   }
 
+  window.dlnotesRun = { take, drop }; // for what else on a page is answered by Python
   document.addEventListener("DOMContentLoaded", arrive);
   window.document$?.subscribe(arrive); // Material's, at each page; silent on a page opened from the disk
 })();
