@@ -50,7 +50,7 @@ class NotHere(Exception):
 
 
 def excused(reason: str) -> bool:
-    """Whether a complete run may lack a witness for this reason: its library is one that `make test` does not install."""
+    """Whether a complete run may lack a witness for this reason: `make test` does not install its library."""
     return reason in [str(_missing(name)) for name in OPTIONAL if name not in PROVIDED]
 
 
