@@ -239,14 +239,15 @@ def variable_as_python_variable():
 
 
 def outside_a_run():
-    """Whether a tensor gives a number, a truth value, or an array."""
-    return False, False, False
+    """Whether a tensor gives a number, a truth value, or an array; and whether a run of it gives NumPy's."""
+    return False, False, False, True
 
 
 def asked_outside(tf):
     with tf.Graph().as_default():
         t = tf.add(tf.constant(1.0), tf.constant(2.0))
-        return gives(lambda: float(t)), gives(lambda: bool(t)), gives(lambda: np.asarray(t))
+        run = isinstance(tf.Session().run(t), np.ndarray | np.generic)
+        return gives(lambda: float(t)), gives(lambda: bool(t)), gives(lambda: np.asarray(t)), run
 
 
 @claim("computation-graph-tensor-has-no-value")
@@ -264,9 +265,8 @@ def tensorflow_refuses(outside_a_run=outside_a_run):
 @slip("computation-graph-tensor-has-no-value")
 def a_tensor_is_an_array():
     """Take a tensor for a NumPy array."""
-    with computation_graph.Graph().as_default():
-        t = np.add(1.0, 2.0)
-    return gives(lambda: float(t)), gives(lambda: bool(t)), gives(lambda: np.asarray(t))
+    t = np.add(1.0, 2.0)
+    return gives(lambda: float(t)), gives(lambda: bool(t)), gives(lambda: np.asarray(t)), True
 
 
 def known_before_a_run():
@@ -599,7 +599,7 @@ class Neuron:
 
 def neuron(rng):
     x, w, b = (abs(entry) + 1 for entry in fractions(rng, 3))
-    return Neuron(x, w, b, Fraction(1, 7))
+    return Neuron(x, w, b, Fraction(1, 8))  # TensorFlow keeps the step in single precision
 
 
 def trained(case):
@@ -786,6 +786,17 @@ def by_tensorflow_feeding(case, overridden=overridden):
     same(overridden(case), feed_within(tensorflow(), case))
 
 
+@claim("computation-graph-feed-overrides")
+def unless_it_is_forbidden():
+    """TensorFlow refuses to feed a tensor for which `prevent_feeding` was called."""
+    tf = tensorflow()
+    with tf.Graph().as_default() as graph, tf.Session() as session:
+        t = tf.constant(1.0) + 2.0
+        same(gives(lambda: session.run(t, {t: 5.0})), True)
+        graph.prevent_feeding(t)
+        same(error_of(lambda: session.run(t, {t: 5.0})), "ValueError")
+
+
 @slip("computation-graph-feed-overrides")
 def only_placeholders_can_be_fed(case):
     """Expect an error, or the fed number to be ignored."""
@@ -826,6 +837,17 @@ def by_tensorflow_variable(case, fed_variable=fed_variable):
     same(fed_variable(case), feed_variable(tensorflow(), case))
 
 
+@claim("computation-graph-feed-variable")
+def the_default_of_version_two():
+    """TensorFlow 2 says that it makes resource Variables, and its plain Variable lets no feed through."""
+    tf = tensorflow()
+    same(bool(tf.resource_variables_enabled()), True)
+    with tf.Graph().as_default(), tf.Session() as session:
+        w = tf.Variable(2.0)
+        session.run(w.initializer)
+        agree(session.run(3 * w, {w: 5.0}), 6.0)
+
+
 @slip("computation-graph-feed-variable")
 def a_feed_assigns(case):
     """Take the feed for an assignment."""
@@ -842,6 +864,32 @@ def every_variable_takes_the_feed(case):
 def no_variable_takes_the_feed(case):
     """Let it reach none."""
     return case.a * case.c, case.a * case.c, case.a, case.a
+
+
+# --- TensorFlow 2 -----------------------------------------------------------------------------------------------------
+
+
+def in_version_two():
+    """The error of a placeholder in eager mode, and what 3 * x gives in a graph of one's own, for x = 5."""
+    return "RuntimeError", 15.0
+
+
+@claim("computation-graph-tensorflow-two")
+def eager_and_in_a_graph(in_version_two=in_version_two):
+    """Ask TensorFlow 2, eager mode being on."""
+    tf = tensorflow()
+    eager = error_of(lambda: tf.placeholder(np.float64))
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.placeholder(np.float64)
+        error, value = in_version_two()
+        same(error, eager)
+        agree(value, session.run(3 * x, {x: 5.0}))
+
+
+@slip("computation-graph-tensorflow-two")
+def eager_mode_must_be_off():
+    """Say that nothing works before disable_eager_execution()."""
+    return "RuntimeError", np.nan
 
 
 # --- gradients --------------------------------------------------------------------------------------------------------
@@ -1139,32 +1187,6 @@ def one_step_only(case):
 def against_the_loss(case):
     """Add the gradient."""
     return case.w_star + (1 + case.step) ** case.t * (case.w0 - case.w_star)
-
-
-# --- TensorFlow 2 -----------------------------------------------------------------------------------------------------
-
-
-def in_version_two():
-    """The error of a placeholder in eager mode, and what 3 * x gives in a graph of one's own, for x = 5."""
-    return "RuntimeError", 15.0
-
-
-@claim("computation-graph-tensorflow-two")
-def eager_and_in_a_graph(in_version_two=in_version_two):
-    """Ask TensorFlow 2, eager mode being on."""
-    tf = tensorflow()
-    eager = error_of(lambda: tf.placeholder(np.float64))
-    with tf.Graph().as_default(), tf.Session() as session:
-        x = tf.placeholder(np.float64)
-        error, value = in_version_two()
-        same(error, eager)
-        agree(value, session.run(3 * x, {x: 5.0}))
-
-
-@slip("computation-graph-tensorflow-two")
-def eager_mode_must_be_off():
-    """Say that nothing works before disable_eager_execution()."""
-    return "RuntimeError", np.nan
 
 
 # --- the interpreter itself -------------------------------------------------------------------------------------------
