@@ -509,16 +509,16 @@ def the_shape_must_be_whole():
 
 
 def before_and_after(tf, case):
-    """Read a Variable before its initialiser has run, and after."""
+    """Read a Variable before its initialiser has run, and after. Read another that was assigned without one."""
     with tf.Graph().as_default(), tf.Session() as session:
-        w = tf.Variable(np.int64(case.a))
+        w, other = tf.Variable(np.int64(case.a)), tf.Variable(np.int64(case.a))
         before = error_of(lambda: session.run(w))
-        session.run(w.initializer)
-        return before, session.run(w)
+        session.run([w.initializer, tf.assign(other, np.int64(case.b))])
+        return before, session.run(w), session.run(other)
 
 
 def uninitialised(case):
-    return "FailedPreconditionError", case.a
+    return "FailedPreconditionError", case.a, case.b
 
 
 @claim("computation-graph-variable-uninitialised", cases=numbers)
@@ -536,13 +536,13 @@ def by_tensorflow_before_and_after(case, uninitialised=uninitialised):
 @slip("computation-graph-variable-uninitialised")
 def building_sets_the_value(case):
     """Expect the initial value as soon as the Variable is built."""
-    return "", case.a
+    return "", case.a, case.b
 
 
 @slip("computation-graph-variable-uninitialised")
 def as_an_unfed_placeholder(case):
     """Take it for a placeholder that was not fed."""
-    return "InvalidArgumentError", case.a
+    return "InvalidArgumentError", case.a, case.b
 
 
 def counting(tf, case):
@@ -1012,14 +1012,14 @@ def slope_at_the_output(case):
 
 
 def three_uses(tf, case):
-    """The derivative of x * x * x + x at a."""
+    """The derivative of x * x * x - x at a point."""
     with tf.Graph().as_default(), tf.Session() as session:
         x = tf.placeholder(np.asarray(case).dtype, ())
-        return session.run(tf.gradients(x * x * x + x, [x])[0], {x: case})
+        return session.run(tf.gradients(x * x * x - x, [x])[0], {x: case})
 
 
 def all_uses(case):
-    # $$ L = x \cdot x \cdot x + x, \qquad \frac{\partial L}{\partial x} = 3 x^2 + 1 $$
+    # $$ L = x \cdot x \cdot x - x, \qquad \frac{\partial L}{\partial x} = 3 x^2 - 1 $$
     return three_uses(computation_graph, case)
 
 
@@ -1038,7 +1038,7 @@ def points():
 @claim("computation-graph-gradient-adds", cases=symbol)
 def by_sympy(case, all_uses=all_uses):
     """The derivative of the polynomial, in symbols."""
-    same(all_uses(case), (case**3 + case).diff(case))
+    same(all_uses(case), (case**3 - case).diff(case))
 
 
 @claim("computation-graph-gradient-adds", cases=points)
@@ -1050,13 +1050,13 @@ def by_tensorflow_polynomial(case, all_uses=all_uses):
 @slip("computation-graph-gradient-adds")
 def last_use_only(case):
     """Keep the part of one use, and let it replace the others."""
-    return case * case + 1
+    return case * case - 1
 
 
 @slip("computation-graph-gradient-adds")
-def parts_are_multiplied(case):
-    """Multiply the parts of the two terms, where they add."""
-    return 3 * case**2 * 1
+def minus_forgotten(case):
+    """Send the gradient of a difference to both of its terms alike."""
+    return 3 * case**2 + 1
 
 
 def cost(case):
