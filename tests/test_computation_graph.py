@@ -300,10 +300,12 @@ def tensorflow_knows(known_before_a_run=known_before_a_run):
 
 @claim("computation-graph-tensor-typed")
 def mistakes_are_found_while_building():
-    """Another dtype, shapes that do not fit: refused before anything is run."""
+    """Another dtype, shapes that do not fit: refused before a run. Of two shapes, each fills the other's gaps."""
     tf = computation_graph
     with tf.Graph().as_default():
         x, other = tf.placeholder(np.float64, (None, 2)), tf.placeholder(np.float32, (None, 2))
+        same((x + np.ones((3, 2))).shape, (3, 2))
+        same((np.ones((3, 2)) + x).shape, (3, 2))
         refuses(lambda: tf.add(x, other), naming="y")
         refuses(lambda: tf.matmul(x, tf.constant(np.ones((3, 2)))), naming="y")
 
@@ -546,7 +548,7 @@ def as_an_unfed_placeholder(case):
 
 
 def counting(tf, case):
-    """Count up by one, `b` times in one session; initialise in a second; leave out a third."""
+    """Count up by one, `b` times in one session; initialise in a second, then close it; leave out a third."""
     with tf.Graph().as_default():
         w = tf.Variable(np.int64(case.a))
         up, start = tf.assign(w, w + 1), tf.global_variables_initializer()
@@ -555,7 +557,10 @@ def counting(tf, case):
         for _ in range(case.b):
             sessions[0].run(up)
         sessions[1].run(start)
-        return sessions[0].run(w), sessions[1].run(w), error_of(lambda: sessions[2].run(w))
+        with sessions[1]:
+            second = sessions[1].run(w)
+        closed = gives(lambda: sessions[1].run(w))
+        return sessions[0].run(w), second, closed, error_of(lambda: sessions[2].run(w))
 
 
 def counted(case):
@@ -566,7 +571,7 @@ def counted(case):
 @claim("computation-graph-variable-persists", cases=numbers)
 def by_adding(case, counted=counted):
     """t runs in the first session, none in the second, no initialiser in the third."""
-    same(counted(case), (case.a + case.b, case.a, "FailedPreconditionError"))
+    same(counted(case), (case.a + case.b, case.a, False, "FailedPreconditionError"))
 
 
 @claim("computation-graph-variable-persists", cases=numbers)
@@ -578,13 +583,13 @@ def by_tensorflow_counting(case, counted=counted):
 @slip("computation-graph-variable-persists")
 def each_run_starts_anew(case):
     """Start each run from the initial value."""
-    return case.a + 1, case.a, "FailedPreconditionError"
+    return case.a + 1, case.a, False, "FailedPreconditionError"
 
 
 @slip("computation-graph-variable-persists")
 def sessions_share(case):
     """Let all sessions share the value."""
-    return case.a + case.b, case.a + case.b, ""
+    return case.a + case.b, case.a + case.b, True, ""
 
 
 @dataclass(frozen=True)
@@ -1011,6 +1016,46 @@ def slope_at_the_output(case):
     return (2 * h * sigmoid(h) * (1 - sigmoid(h))).T @ case.x
 
 
+def shared_number(tf, case):
+    """The gradients of sum((number * x + number)^2) by the number, which is the first weight."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        number = tf.Variable(case.W[0, 0])
+        h = number * tf.constant(case.x) + number
+        (slope_of_number,) = tf.gradients(tf.reduce_sum(h * h), [number])
+        session.run(tf.global_variables_initializer())
+        return session.run(slope_of_number)
+
+
+def gathered(case):
+    # $$ L = \sum_{i,j} (w\, x_{ij} + w)^2, \qquad \frac{\partial L}{\partial w} = \sum_{i,j} 2 w\, (x_{ij} + 1)^2 $$
+    return shared_number(computation_graph, case)
+
+
+@claim("computation-graph-gradient-gathers", cases=layer)
+def by_a_difference(case, gathered=gathered):
+    """L is quadratic in w, so that a central difference is exact; in fractions."""
+    w = case.W[:1, 0]
+    same([gathered(case)], slope(lambda w: ((w[0] * case.x + w[0]) ** 2).sum(), w))
+
+
+@claim("computation-graph-gradient-gathers", cases=floats)
+def by_tensorflow_gathering(case, gathered=gathered):
+    """The same program on TensorFlow."""
+    agree(gathered(case), shared_number(tensorflow(), case))
+
+
+@slip("computation-graph-gradient-gathers")
+def not_summed(case):
+    """Leave one part for each entry of x: the shape is not that of w."""
+    return 2 * case.W[0, 0] * (case.x + 1) ** 2
+
+
+@slip("computation-graph-gradient-gathers")
+def mean_of_the_parts(case):
+    """Take the mean of the parts."""
+    return (2 * case.W[0, 0] * (case.x + 1) ** 2).mean()
+
+
 def three_uses(tf, case):
     """The derivative of x * x * x - x at a point."""
     with tf.Graph().as_default(), tf.Session() as session:
@@ -1060,15 +1105,16 @@ def minus_forgotten(case):
 
 
 def cost(case):
-    # $$ \frac{\partial y}{\partial x} = 2^t, \qquad t + 1 \text{ operations added} $$
+    # $$ \frac{\partial y}{\partial x} = 3 \cdot 2^t, \qquad t + 2 \text{ operations added} $$
     graph = computation_graph.Graph()
     with graph.as_default():
         x = y = computation_graph.placeholder(int, ())
         for _ in range(case):
             y = y + y
-        before = len(graph.tensors)
-        (dx,) = computation_graph.gradients(y, [x])
-        return computation_graph.Session().run(dx), len(graph.tensors) - before
+        y = 3 * y
+    before = len(graph.tensors)
+    (dx,) = computation_graph.gradients(y, [x])  # goes to the graph of y, whichever is the default one
+    return computation_graph.Session(graph).run(dx), len(graph.tensors) - before
 
 
 def few_and_many():
@@ -1078,28 +1124,28 @@ def few_and_many():
 
 @claim("computation-graph-gradient-cost", cases=few_and_many)
 def path_by_path(case, cost=cost):
-    """Walk every path from y down to x, each of derivative 1: left or right at each of the t sums."""
+    """Walk every path from y down to x, each of derivative 3: left or right at each of the t sums."""
     derivative, added = cost(case)
-    same(derivative, sum(1 for path in itertools.product("lr", repeat=case)))
-    same(added, case + 1)
+    same(derivative, sum(3 for path in itertools.product("lr", repeat=case)))
+    same(added, case + 2)
 
 
 @claim("computation-graph-gradient-cost")
 def too_many_paths_to_walk():
     """Sixty sums: no one walks so many paths."""
-    same(cost(60), (2**60, 61))
+    same(cost(60), (3 * 2**60, 62))
 
 
 @slip("computation-graph-gradient-cost")
 def one_operation_a_path(case):
     """Expand the sum over paths, and add an operation for each."""
-    return 2**case, 2**case + 1
+    return 3 * 2**case, 2**case + 2
 
 
 @slip("computation-graph-gradient-cost")
 def one_path_only(case):
     """Follow one of the two inputs of each sum."""
-    return 1, case + 1
+    return 3, case + 2
 
 
 def unrelated(tf):
@@ -1126,6 +1172,16 @@ def tensorflow_gives_none(is_none=is_none):
     same(is_none(), unrelated(tensorflow()))
 
 
+@claim("computation-graph-gradient-none")
+def not_through_an_assignment():
+    """In the interpreter an assignment passes no gradient on to what is assigned."""
+    tf = computation_graph
+    with tf.Graph().as_default():
+        x = tf.placeholder(float, ())
+        same([gradient is None for gradient in tf.gradients(tf.assign(tf.Variable(1.0), x) * x, [x])], [False])
+        same([gradient is None for gradient in tf.gradients(tf.assign(tf.Variable(1.0), x), [x])], [True])
+
+
 @slip("computation-graph-gradient-none")
 def zero_for_none():
     """Expect a tensor of zeros."""
@@ -1150,7 +1206,7 @@ def descent(rng):
 def descend(tf, case, number):
     """t runs of one assignment."""
     with tf.Graph().as_default(), tf.Session() as session:
-        w, half = tf.Variable(number(case.w0)), number(Fraction(1, 2))
+        w, half = tf.Variable(number(case.w0), use_resource=True), number(Fraction(1, 2))
         error = w - number(case.w_star)
         (dw,) = tf.gradients(half * error * error, [w])
         move = tf.assign(w, w - number(case.step) * dw)
