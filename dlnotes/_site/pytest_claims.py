@@ -173,14 +173,18 @@ def _load(path: Path):
     return module
 
 
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
 def _blank(test: Path) -> dict:
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     versions = {"python": platform.python_version()}
     for name in ("numpy", "sympy", *check.OPTIONAL):
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = None
+        versions[name] = _version(name) or _version(f"{name}-cpu")
     return {
         "schema": evidence.SCHEMA,
         "module": test.stem,
