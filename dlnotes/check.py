@@ -33,6 +33,8 @@ VISIBLE = 1e-2  # a measured slip must be off by more than this
 SPOIL = 0.03  # one entry of a spoiled answer is off by this share of the largest
 EXACT = {"integers", "rational arithmetic", "SymPy", "Z3", "enumeration"}  # methods that measure nothing
 PLACES = 12  # as many entries of an answer are spoiled, one at a time
+OPTIONAL = ("torch", "tensorflow")  # libraries that a witness may need and not find
+PROVIDED = ("torch",)  # of these, what `make test` installs: a complete run goes without none of them
 
 
 class Refused(AssertionError):
@@ -45,6 +47,15 @@ class Refused(AssertionError):
 
 class NotHere(Exception):
     """A library that a witness needs, and may do without, is not installed."""
+
+
+def excused(reason: str) -> bool:
+    """Whether a complete run may lack a witness for this reason: `make test` does not install its library."""
+    return reason in [str(_missing(name)) for name in OPTIONAL if name not in PROVIDED]
+
+
+def _missing(name: str) -> NotHere:
+    return NotHere(f"{name} is not installed")
 
 
 class Malformed(TypeError):
@@ -95,12 +106,12 @@ def note(method: str) -> None:
 
 
 def need(name: str) -> Any:
-    """Import a library. Only torch may be missing: then the witness is shown as not run."""
+    """Import a library. Only torch and tensorflow may be missing: then the witness is shown as not run."""
     try:
         module = importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if name == "torch" and error.name == "torch":
-            raise NotHere("torch is not installed") from error
+        if name in OPTIONAL and error.name == name:
+            raise _missing(name) from error
         raise
     note(name)
     return module

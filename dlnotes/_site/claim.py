@@ -18,6 +18,7 @@ from markdown.preprocessors import Preprocessor
 from pymdownx.blocks import BlocksExtension
 from pymdownx.blocks.block import Block
 
+from dlnotes import check
 from dlnotes._site import evidence, page, pages, quote
 
 MARKS = {"held": "✓", "rejected": "✓", "failed": "✗", "not run": "–"}
@@ -55,7 +56,7 @@ def worst(entry: dict) -> tuple[float, float] | None:
 
 
 def complete() -> bool:
-    """Under `make site` every witness must have run."""
+    """Under `make site` every witness must have run whose libraries `make test` installs."""
     return os.environ.get("DLNOTES_SITE") == "full"
 
 
@@ -63,7 +64,8 @@ def failures(entry: dict) -> list[str]:
     """What must not be on a published page: what failed and, where all must run, what did not."""
     found = []
     for name, witness in entry["witnesses"].items():
-        if witness["status"] == "failed" or (witness["status"] == "not run" and complete()):
+        missing = witness["status"] == "not run" and complete() and not check.excused(witness["reason"])
+        if witness["status"] == "failed" or missing:
             found.append(f"{name}: {witness['status']}: {witness['reason']}")
     for name, wrong in entry["slips"].items():
         found += [

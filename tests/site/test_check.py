@@ -27,6 +27,7 @@ from dlnotes.check import (
     complex_step,
     differ,
     every,
+    excused,
     follow,
     hold,
     need,
@@ -423,24 +424,39 @@ def test_need_gives_the_library():
     assert need("json") is sys.modules["json"]
 
 
-def test_torch_may_be_missing(monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(NotHere, match="torch is not installed"):
-        need("torch")
+@pytest.mark.parametrize("name", ["torch", "tensorflow"])
+def test_torch_and_tensorflow_may_be_missing(monkeypatch, name):
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(NotHere, match=f"^{name} is not installed$"):
+        need(name)
 
 
-@pytest.mark.parametrize("name", ["sympy", "torch.func", "no_such_library"])
-def test_nothing_but_torch_may_be_missing(monkeypatch, name):
+@pytest.mark.parametrize("name", ["sympy", "torch.func", "tensorflow.compat", "no_such_library"])
+def test_nothing_else_may_be_missing(monkeypatch, name):
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ModuleNotFoundError):
         need(name)
 
 
-def test_a_torch_that_lacks_a_library_of_its_own_is_an_error(monkeypatch):
+@pytest.mark.parametrize("name", ["torch", "tensorflow"])
+def test_one_that_lacks_a_library_of_its_own_is_an_error(monkeypatch, name):
     error = ModuleNotFoundError("No module named 'filelock'", name="filelock")
     monkeypatch.setattr(importlib, "import_module", lambda name: fails(error)())
     with pytest.raises(ModuleNotFoundError, match="filelock"):
-        need("torch")
+        need(name)
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_excused"),
+    [
+        ("tensorflow is not installed", True),
+        ("torch is not installed", False),
+        ("off by 2: tensorflow is not installed", False),
+        ("", False),
+    ],
+)
+def test_a_complete_run_may_lack_tensorflow_only(reason, is_excused):
+    assert excused(reason) is is_excused
 
 
 # --- registering ----------------------------------------------------------------------------------------------------

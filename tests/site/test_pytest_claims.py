@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import sympy  # noqa: F401  (a run inside a test would import it anew each time)
 
+from dlnotes._site import claim as claim_block
 from dlnotes._site import evidence, pages
 
 pytest_plugins = ["pytester"]
@@ -168,7 +169,7 @@ def test_the_evidence_says_what_was_shown_and_nothing_else(tree):
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", found["run"]["date"])
     assert isinstance(found["run"]["commit"], str)
     versions = found["run"]["versions"]
-    assert list(versions) == ["python", "numpy", "sympy", "torch"]
+    assert list(versions) == ["python", "numpy", "sympy", "torch", "tensorflow"]
     assert versions["python"] == platform.python_version()
     assert versions["numpy"] == metadata.version("numpy")
 
@@ -412,6 +413,31 @@ def test_without_torch_its_witnesses_fail_where_ci_is_set(tree, monkeypatch):
     report = tree.run(passed=5, failed=3)
     assert "claim small-total: by_torch: torch is not installed" in report
     assert tree.read()["claims"]["small-total"]["witnesses"]["by_torch"]["status"] == "not run"
+
+
+@pytest.mark.parametrize("ci", ["", "true"])
+def test_without_tensorflow_its_witnesses_are_skipped_everywhere(tree, monkeypatch, ci):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    monkeypatch.setenv("CI", ci)
+    tree.add(TORCH.replace("torch", "tensorflow"))
+    report = tree.run("-rs", passed=5, skipped=3)
+    assert "small-total: tensorflow is not installed" in report
+    claim = tree.read()["claims"]["small-total"]
+    witness = claim["witnesses"]["by_tensorflow"]
+    assert (witness["status"], witness["reason"]) == ("not run", "tensorflow is not installed")
+    for wrong in claim["slips"].values():
+        assert [by["status"] for by in wrong["by"].values()] == ["rejected", "not run"]
+
+
+@pytest.mark.parametrize(("library", "lacking"), [("torch", 1), ("tensorflow", 0)])
+def test_a_complete_site_may_lack_tensorflow_only(tree, monkeypatch, library, lacking):
+    monkeypatch.setitem(sys.modules, library, None)
+    tree.add(TORCH.replace("torch", library))
+    tree.run(passed=5, skipped=3)
+    entry = tree.read()["claims"]["small-total"]
+    assert claim_block.failures(entry) == []
+    monkeypatch.setenv("DLNOTES_SITE", "full")
+    assert len(claim_block.failures(entry)) == lacking
 
 
 def test_nothing_else_may_be_missing(tree, monkeypatch):
