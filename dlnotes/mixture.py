@@ -129,10 +129,8 @@ def _logits(x, W):
     """Return x @ W.T in float64. A sum beyond its range becomes the largest number, with its sign, and never NaN."""
     with np.errstate(over="ignore", invalid="ignore"):
         z = x @ W.T
-        lost = ~np.isfinite(z)
-        if lost.any():  # a product overflowed: multiply smaller numbers, then scale up
-            small = np.ldexp(x, -600) @ np.ldexp(W, -600).T
-            z = np.where(lost, np.ldexp(small, 1200), z)
+        i, j = np.nonzero(~np.isfinite(z))  # a product overflowed: multiply smaller numbers, then scale up
+        z[i, j] = np.ldexp((np.ldexp(x[i], -600) * np.ldexp(W[j], -600)).sum(1), 1200)
     largest = np.finfo(float).max
     return np.clip(z, -largest, largest)
 

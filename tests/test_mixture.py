@@ -473,24 +473,30 @@ def taylor(case):
     return np.array([m1, 0 * m1, (m1**3 - m3) / 12, 0 * m1])
 
 
-@claim("mixture-log-odds-at-the-origin", cases=rays)
-def derivatives_in_symbols(case, taylor=taylor):
-    """The first four derivatives of the log-odds by the factor, in SymPy, over their factorials."""
+def exact_series():
+    """Coefficients of the log-odds in the factor, as polynomials in the moments of z; and these moments' letters."""
     import sympy
 
-    pi, z = case
-    # Derivatives of p at 0 are those of the sigmoid, averaged; then those of log(p / (1 - p)) by p = 1/2 + q.
-    t, q = sympy.symbols("t q")
-    sigmoid = 1 / (1 + sympy.exp(-t))
-    of_sigmoid = [sympy.diff(sigmoid, t, k).subs(t, 0) / math.factorial(k) for k in range(1, 5)]
-    moments = [mean(pi, [a**k for a in z]) for k in range(1, 5)]
-    alpha, letters = sympy.Symbol("alpha"), sympy.symbols("m1:5")
+    # Those of p are the sigmoid's, times the moments; then log(p / (1 - p)) is expanded in q = p - 1/2.
+    alpha, t, q, letters = *sympy.symbols("alpha t q"), sympy.symbols("m1:5")
+    of_sigmoid = [sympy.diff(1 / (1 + sympy.exp(-t)), t, k).subs(t, 0) / math.factorial(k) for k in range(1, 5)]
     moved = sum(c * m * alpha**k for k, (c, m) in enumerate(zip(of_sigmoid, letters, strict=True), 1))
     log_odds = sympy.log((1 + 2 * q) / (1 - 2 * q))
     of_log_odds = [sympy.diff(log_odds, q, k).subs(q, 0) / math.factorial(k) for k in range(1, 5)]
-    series = sympy.Poly(sympy.expand(sum(c * moved**k for k, c in enumerate(of_log_odds, 1))), alpha)
-    at = dict(zip(letters, moments, strict=True))
-    same(taylor(case), [series.coeff_monomial(alpha**k).subs(at) for k in range(1, 5)])
+    polynomial = sympy.Poly(sympy.expand(sum(c * moved**k for k, c in enumerate(of_log_odds, 1))), alpha)
+    return [polynomial.coeff_monomial(alpha**k) for k in range(1, 5)], letters
+
+
+series = functools.cache(exact_series)
+
+
+@claim("mixture-log-odds-at-the-origin", cases=rays)
+def derivatives_in_symbols(case, taylor=taylor):
+    """The first four derivatives of the log-odds by the factor, in SymPy, over their factorials."""
+    pi, z = case
+    coefficients, letters = series()
+    at = {letter: mean(pi, [a**k for a in z]) for k, letter in enumerate(letters, 1)}
+    same(taylor(case), [coefficient.subs(at) for coefficient in coefficients])
 
 
 def equal_logits(case):
@@ -585,7 +591,9 @@ def two_bounds(case, bounds=bounds):
     tight = replace(case, pi=np.eye(4)[k])
     agree(bounds(tight), (1 - mixture.probability(tight.x, tight.pi, tight.W)) * np.ones(2))
     # The other logits are moved to 60: their part of 1 - p is below 1e-25.
-    far = replace(case, W=case.W + np.outer(np.arange(4) != k, (60 - case.z.min()) * case.x[0] / (case.x[0] @ case.x[0])))
+    far = replace(
+        case, W=case.W + np.outer(np.arange(4) != k, (60 - case.z.min()) * case.x[0] / (case.x[0] @ case.x[0]))
+    )
     agree(bounds(far)[0], case.pi[k] * (1 - sigma(case.z[k])), tolerance=1e-10)
 
 
@@ -643,7 +651,6 @@ def quarters(K):
     return [pi for pi in itertools.product(range(5), repeat=K) if sum(pi) == 4]
 
 
-@functools.cache
 def many(D, K, size):
     """Every mixture with whole parameters from -size to size and weights in quarters."""
     rows = list(itertools.product(range(-size, size + 1), repeat=D))
@@ -677,15 +684,18 @@ def balanced(pi, W):
     return all(weight[w] == weight.get(tuple(-entry for entry in w), 0) for w in W)
 
 
-@functools.cache
-def odds(pi, z):
+def exact_odds(pi, z):
     """The odds p / (1 - p) where x is log 2 times whole numbers: z are the logits over log 2."""
-    p = sum(Fraction(share, 4) * Fraction(2**n if n > 0 else 1, 1 + 2 ** abs(n)) for share, n in zip(pi, z, strict=True))
+    p = sum(
+        Fraction(share, 4) * Fraction(2**n if n > 0 else 1, 1 + 2 ** abs(n)) for share, n in zip(pi, z, strict=True)
+    )
     return p / (1 - p)
 
 
-@functools.cache
-def is_linear(pi, W):
+odds = functools.cache(exact_odds)  # each is asked for many times
+
+
+def log_odds_are_linear(pi, W):
     """Whether the log-odds are linear on a grid: the odds at x are those at the basis vectors, to the powers x."""
 
     def at(x):
@@ -695,6 +705,9 @@ def is_linear(pi, W):
     grid = itertools.product(range(-1, 4), repeat=D)
     basis = [at(tuple(int(i == j) for j in range(D))) for i in range(D)]
     return all(at(x) == math.prod(b**n for b, n in zip(basis, x, strict=True)) for x in grid)
+
+
+is_linear = functools.cache(log_odds_are_linear)
 
 
 @claim("mixture-one-logistic-regression", cases=small_mixtures)
@@ -900,10 +913,10 @@ def logarithm_of_a_rounded_probability(case):
 
 
 @slip("mixture-loss-in-logarithms")
-def last_component_only(case):
-    """Keep the component of the largest weight alone."""
-    z = case.z[:, 3] * (2 * case.labels - 1)
-    return -(np.log(case.pi[3]) + z - np.log1p(np.exp(z))).mean() * (2 if case.z[0, 3] <= case.z[0].min() else 1)
+def average_of_logarithms(case):
+    """Average the logarithms of the components."""
+    z = case.z * (2 * case.labels - 1)[:, None]
+    return -((z - np.log1p(np.exp(z))) @ case.pi).mean()
 
 
 def shared_out(case):
@@ -1166,7 +1179,9 @@ def no_overflow():
         same(str(mixture.d_loss([[1000.0]], [1], [1.0, 0.0], [[-1.0], [2.0]]).dpi[1]), "-inf")
         at_most(mixture.probability([[1e3]], [0.1] * 10, [[1.0]] * 10), [1.0], tolerance=0)
         at_most(0.0, mixture.loss([[1e3]], [1], [1 / 3] * 3, [[1.0]] * 3), scale=1.0, tolerance=0)
-        components, labels = mixture.sample([[1e3, 0]] * 99, [0, 1, 0], [[-9, 9], [9, 9], [-9, 9]], np.random.default_rng(0))
+        components, labels = mixture.sample(
+            [[1e3, 0]] * 99, [0, 1, 0], [[-9, 9], [9, 9], [-9, 9]], np.random.default_rng(0)
+        )
         same(components, np.ones(99, int))
         same(labels, np.ones(99, int))
 
