@@ -1,7 +1,7 @@
 """Mixture of logistic regressions: the claims of the chapter, in its order.
 
-Letters, as on the page: N examples x_i, one a row of x (N, D); K components; pi (K,) their probabilities; W (K, D) their
-parameters, one row each; z_j = W_j^T x; h_j = sigma(z_j).
+Letters, as on the page: N examples x_i, one a row of x (N, D); K components; pi (K,) their probabilities; W (K, D)
+their parameters, one row each; z_j = W_j^T x; h_j = sigma(z_j).
 """
 
 import functools
@@ -352,10 +352,10 @@ def no_output_sigmoid_needed():
 
     pi, h, least, most = z3.Reals("a b c"), z3.Reals("d e f"), z3.Real("least"), z3.Real("most")
     law = [sum(pi) == 1, *(share >= 0 for share in pi)]
-    bounds = [z3.And(0 < least, least <= entry, entry <= most, most < 1) for entry in h]
+    bounds = [z3.And(least > 0, least <= entry, entry <= most, most < 1) for entry in h]
     # The sum is taken of pi_j (h_j - least): each term is a product of two numbers that are not negative.
     total = sum(share * entry for share, entry in zip(pi, h, strict=True))
-    proved(z3.Implies(z3.And(*law, *bounds), z3.And(0 < least, least <= total, total <= most, most < 1)))
+    proved(z3.Implies(z3.And(*law, *bounds), z3.And(least > 0, least <= total, total <= most, most < 1)))
 
 
 @claim("mixture-between", cases=batch)
@@ -452,13 +452,43 @@ def same_number_twice(case):
     return (mixture.probability(case.x, [1], [case.pi @ case.W]),) * 2
 
 
-def rays(rng):
-    """Four logits along a ray, with their weights, as SymPy symbols: the claim does not depend on the draw."""
+def one_and_two():
+    """One feature, pi = (1/2, 1/2), W = (1, 2), at log 2 and at twice that."""
+    x, share = ((1,), (2,)), (Fraction(1, 2), Fraction(1, 2))
+    W = np.array([[1], [2]])
+    yield Urn(np.log(2) * np.array(x), np.array([0.5, 0.5]), W, np.array([1, 0]), 0.0 * W, x, share)
+
+
+def three_odds(case):
+    # $$ \frac{p(\log 2)}{p(-\log 2)} = \frac{11}{4}, \qquad
+    #    \frac{p(2 \log 2)}{p(-2 \log 2)} = \frac{74}{11} \ne \Bigl( \frac{11}{4} \Bigr)^2 = \frac{121}{16} $$
+    odds = mixture.probability(case.x, case.pi, case.W) / mixture.probability(-case.x, case.pi, case.W)
+    return np.array([*odds, odds[0] ** 2])
+
+
+@claim("mixture-two-slopes", cases=one_and_two)
+def counted_odds(case, three_odds=three_odds):
+    """The outcomes of the urn: with label 1 over with label 0; exact, and then as the package gives them."""
+    of_label = case.counts.sum(1)
+    first, second = (Fraction(int(one), int(zero)) for zero, one in of_label)
+    same([first, second, first**2], [Fraction(11, 4), Fraction(74, 11), Fraction(121, 16)])
+    agree(three_odds(case), np.array([first, second, first**2]))
+
+
+@slip("mixture-two-slopes")
+def odds_that_multiply(case):
+    """Twice the input, the square of the odds: as in one logistic regression."""
+    odds = case.p[0] / (1 - case.p[0])
+    return np.array([odds, odds**2, odds**2])
+
+
+def rays():
+    """Two, three and four logits along a ray, with their weights, as SymPy symbols."""
     import sympy
 
-    K = int(rng.integers(2, 5))
-    pi = sympy.symbols(f"p1:{K}", positive=True)
-    return (*pi, 1 - sum(pi)), sympy.symbols(f"z1:{K + 1}", real=True)
+    for K in (2, 3, 4):
+        pi = sympy.symbols(f"p1:{K}", positive=True)
+        yield (*pi, 1 - sum(pi)), sympy.symbols(f"z1:{K + 1}", real=True)
 
 
 def mean(pi, values):
@@ -584,7 +614,7 @@ def one_row(rng):
 
 @claim("mixture-least-logit", cases=one_row)
 def two_bounds(case, bounds=bounds):
-    """Each bound holds for the given mixture, and is reached: where pi_k is 1 both; and far from the others, the lower."""
+    """Each bound holds, and is reached: both where pi_k is 1, and the lower one where the other logits are far."""
     at_most(bounds(case)[0], 1 - mixture.probability(case.x, case.pi, case.W)[0], scale=1.0)
     at_most(1 - mixture.probability(case.x, case.pi, case.W)[0], bounds(case)[1], scale=1.0)
     k = np.argmin(case.z)
@@ -714,6 +744,7 @@ is_linear = functools.cache(log_odds_are_linear)
 def on_a_grid_of_fractions(case, one_regression=one_regression):
     """Every small mixture, in fractions: linear log-odds multiply the odds. One point that fails refutes linearity."""
     note("enumeration")
+    same(sum(map(len, small_mixtures())), 2280)
     same(one_regression(case), np.array([is_linear(pi, W) for pi, W in case]))
 
 
@@ -756,36 +787,6 @@ def opposite_parameters_suffice(case):
         return all(tuple(-entry for entry in w) in used(pi, W) for w in used(pi, W))
 
     return np.array([len(used(pi, W)) == 1 or closed(pi, W) for pi, W in case])
-
-
-def one_and_two():
-    """One feature, pi = (1/2, 1/2), W = (1, 2), at log 2 and at twice that."""
-    x, share = ((1,), (2,)), (Fraction(1, 2), Fraction(1, 2))
-    W = np.array([[1], [2]])
-    yield Urn(np.log(2) * np.array(x), np.array([0.5, 0.5]), W, np.array([1, 0]), 0.0 * W, x, share)
-
-
-def three_odds(case):
-    # $$ \frac{p(\log 2)}{p(-\log 2)} = \frac{11}{4}, \qquad
-    #    \frac{p(2 \log 2)}{p(-2 \log 2)} = \frac{74}{11} \ne \Bigl( \frac{11}{4} \Bigr)^2 = \frac{121}{16} $$
-    odds = mixture.probability(case.x, case.pi, case.W) / mixture.probability(-case.x, case.pi, case.W)
-    return np.array([*odds, odds[0] ** 2])
-
-
-@claim("mixture-two-slopes", cases=one_and_two)
-def counted_odds(case, three_odds=three_odds):
-    """The outcomes of the urn: with label 1 over with label 0; exact, and then as the package gives them."""
-    of_label = case.counts.sum(1)
-    first, second = (Fraction(int(one), int(zero)) for zero, one in of_label)
-    same([first, second, first**2], [Fraction(11, 4), Fraction(74, 11), Fraction(121, 16)])
-    agree(three_odds(case), np.array([first, second, first**2]))
-
-
-@slip("mixture-two-slopes")
-def odds_that_multiply(case):
-    """Twice the input, the square of the odds: as in one logistic regression."""
-    odds = case.p[0] / (1 - case.p[0])
-    return np.array([odds, odds**2, odds**2])
 
 
 # --- not a mixture of experts ----------------------------------------------------------------------------------------
@@ -885,7 +886,8 @@ def hopeless(rng):
 
 
 def far_off(case):
-    # $$ \log p(\ell \mid x) = \operatorname{log\,sum\,exp}_j \bigl( \log \pi_j + \log \sigma((2 \ell - 1)\, z_j) \bigr) $$
+    # $$ \log p(\ell \mid x)
+    #    = \operatorname{log\,sum\,exp}_j \bigl( \log \pi_j + \log \sigma((2 \ell - 1)\, z_j) \bigr) $$
     return mixture.loss(case.x, case.labels, case.pi, case.W)
 
 
@@ -969,7 +971,8 @@ def over_the_examples(case):
 
 
 def dW(case):
-    # $$ \frac{\partial L}{\partial W_j} = -\frac1N \sum_i p(j \mid x_i,\, \ell_i)\, \bigl( \ell_i - \sigma(W_j^\top x_i) \bigr)\, x_i $$
+    # $$ \frac{\partial L}{\partial W_j}
+    #    = -\frac1N \sum_i p(j \mid x_i,\, \ell_i)\, \bigl( \ell_i - \sigma(W_j^\top x_i) \bigr)\, x_i $$
     return mixture.d_loss(case.x, case.labels, case.pi, case.W).dW
 
 
@@ -1026,7 +1029,8 @@ def dW_steps(case):
     slopes = case.pi * np.exp(-sign * case.z) / (1 + np.exp(-sign * case.z)) ** 2 * sign
     # = -\frac1N \sum_i \frac{1}{p(\ell_i \mid x_i)}\, \frac{\partial p(\ell_i \mid x_i)}{\partial W_j}
     yield -np.einsum("i,ij,id->jd", 1 / p, slopes, case.x) / case.N
-    # = -\frac1N \sum_i \frac{\pi_j\, \sigma((2 \ell_i - 1) z_{ij})}{p(\ell_i \mid x_i)}\, (2 \ell_i - 1)\, \sigma\bigl(-(2 \ell_i - 1) z_{ij}\bigr)\, x_i
+    # = -\frac1N \sum_i \frac{\pi_j\, \sigma((2 \ell_i - 1) z_{ij})}{p(\ell_i \mid x_i)}\,
+    #   (2 \ell_i - 1)\, \sigma\bigl(-(2 \ell_i - 1) z_{ij}\bigr)\, x_i
     yield -(case.joint / p[:, None] * sign * sigma(-sign * case.z)).T @ case.x / case.N
     r = mixture.responsibilities(case.x, case.labels, case.pi, case.W)
     # = -\frac1N \sum_i p(j \mid x_i,\, \ell_i)\, \bigl( \ell_i - \sigma(W_j^\top x_i) \bigr)\, x_i
