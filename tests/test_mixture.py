@@ -397,6 +397,29 @@ def shares_of_draws(case, drawn=drawn):
     agree(shares[:, 1].sum(), case.pi @ h, tolerance=error, scale=1.0)
 
 
+class Extreme(np.random.Generator):
+    """A generator whose uniform numbers are all one number."""
+
+    value = 0.0
+
+    def random(self, size):
+        return np.full(size, self.value)
+
+
+class Highest(Extreme):
+    """The largest number below 1."""
+
+    value = 1 - 2**-53
+
+
+@claim("mixture-sampling")
+def components_of_weight_zero():
+    """At either end of the uniform numbers, a component of weight 0 is not drawn."""
+    for generator in (Extreme, Highest):
+        draws = mixture.sample([[1.0]], [0.0, 1 - 1e-9, 0.0], [[1.0]] * 3, generator(np.random.PCG64(1)))
+        same(draws[0], [1])
+
+
 @slip("mixture-sampling")
 def one_component_for_all(case):
     """Draw the component once, and keep it for all examples."""
@@ -1181,7 +1204,9 @@ def no_overflow():
         agree(gradients.dpi, [-1, 0], scale=1.0)
         agree(gradients.dW, [[1000.0], [0.0]])
         same(str(mixture.d_loss([[1000.0]], [1], [1.0, 0.0], [[-1.0], [2.0]]).dpi[1]), "-inf")
-        at_most(mixture.probability([[1e3]], [0.1] * 10, [[1.0]] * 10), [1.0], tolerance=0)
+        more = [1 + 1e-9, 0.0]  # a sum that rounding may leave
+        at_most(mixture.probability([[1e3]], more, [[1.0], [1.0]]), [1.0], tolerance=0)
+        at_most(0.0, mixture.loss([[1e3]], [1], more, [[1.0], [1.0]]), scale=1.0, tolerance=0)
         at_most(0.0, mixture.loss([[1e3]], [1], [1 / 3] * 3, [[1.0]] * 3), scale=1.0, tolerance=0)
         components, labels = mixture.sample(
             [[1e3, 0]] * 99, [0, 1, 0], [[-9, 9], [9, 9], [-9, 9]], np.random.default_rng(0)
