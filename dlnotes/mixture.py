@@ -86,9 +86,9 @@ def loss(x, labels, pi, W):
         ValueError: as ``probability``; or labels are not as said.
     """
     x, labels, pi, W, dtype = _check_labelled(x, labels, pi, W)
-    log_p = log_sum_exp(_log_joint(x, labels, pi, W))
+    parts = 0 - np.minimum(log_sum_exp(_log_joint(x, labels, pi, W)), 0)  # pi may be rounded to a sum above 1
     with np.errstate(over="ignore"):
-        return dtype(np.minimum(-(log_p / len(x)).sum(), max(0.0, -log_p.min())))
+        return dtype(np.minimum((parts / len(x)).sum(), parts.max()))  # a mean is at most the largest part
 
 
 def responsibilities(x, labels, pi, W):
