@@ -86,7 +86,8 @@ def loss(x, labels, pi, W):
         ValueError: as ``probability``; or labels are not as said.
     """
     x, labels, pi, W, dtype = _check_labelled(x, labels, pi, W)
-    parts = 0 - np.minimum(log_sum_exp(_log_joint(x, labels, pi, W)), 0)  # pi may be rounded to a sum above 1
+    peak, _, joint = _log_joint(x, labels, pi, W)
+    parts = 0 - np.minimum(peak[:, 0] + log_sum_exp(joint), 0)  # pi may be rounded to a sum above 1
     with np.errstate(over="ignore"):
         return dtype(np.minimum((parts / len(x)).sum(), parts.max()))  # a mean is at most the largest part
 
@@ -101,7 +102,7 @@ def responsibilities(x, labels, pi, W):
         ValueError: as ``loss``.
     """
     x, labels, pi, W, dtype = _check_labelled(x, labels, pi, W)
-    return _softmax(_log_joint(x, labels, pi, W)).astype(dtype)
+    return _softmax(_log_joint(x, labels, pi, W)[2]).astype(dtype)
 
 
 def d_loss(x, labels, pi, W):
@@ -117,11 +118,11 @@ def d_loss(x, labels, pi, W):
     """
     x, labels, pi, W, dtype = _check_labelled(x, labels, pi, W)
     sign, z = (2 * labels - 1)[:, None], _logits(x, W)
-    joint = _log_joint(x, labels, pi, W)
+    _, of_label, joint = _log_joint(x, labels, pi, W)
     wrong = sign * sigmoid(-sign * z)  # label - sigmoid(z), without a subtraction that cancels
     dz = -_softmax(joint) * wrong / len(x)
     with np.errstate(over="ignore"):
-        dpi = -np.exp(log_sigmoid(sign * z) - log_sum_exp(joint)[:, None] - np.log(len(x))).sum(0)
+        dpi = -np.exp(of_label - log_sum_exp(joint)[:, None] - np.log(len(x))).sum(0)
         return Gradients(dpi.astype(dtype), (dz.T @ x).astype(dtype))
 
 
@@ -136,9 +137,11 @@ def _logits(x, W):
 
 
 def _log_joint(x, labels, pi, W):
-    """Return (N, K): log of pi[j] times the probability that component j gives to the label."""
+    """Return logs: of the label's largest probability by a component (N, 1); of all, over it (N, K); with pi too (N, K)."""
+    of_label = log_sigmoid((2 * labels - 1)[:, None] * _logits(x, W))
+    peak = of_label[:, pi > 0].max(1, keepdims=True)  # taken away first, lest log pi be lost beside it
     with np.errstate(divide="ignore"):  # a weight of 0 has the logarithm -inf
-        return np.log(pi) + log_sigmoid((2 * labels - 1)[:, None] * _logits(x, W))
+        return peak, of_label - peak, np.log(pi) + (of_label - peak)
 
 
 def _real(value, name):

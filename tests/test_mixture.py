@@ -1204,6 +1204,11 @@ def no_overflow():
         agree(gradients.dpi, [-1, 0], scale=1.0)
         agree(gradients.dW, [[1000.0], [0.0]])
         same(str(mixture.d_loss([[1000.0]], [1], [1.0, 0.0], [[-1.0], [2.0]]).dpi[1]), "-inf")
+        largest = np.finfo(float).max
+        for N in (1, 2, 3, 49, 55, 98):  # a mean of largest numbers may round to infinity on its way
+            beyond = [[1e200]] * N, [0] * N, [0.4, 0.6], [[1e200]] * 2
+            agree(mixture.loss(*beyond) / largest, 1.0)
+            agree(mixture.responsibilities(*beyond), [[0.4, 0.6]] * N)
         more = [1 + 1e-9, 0.0]  # a sum that rounding may leave
         at_most(mixture.probability([[1e3]], more, [[1.0], [1.0]]), [1.0], tolerance=0)
         at_most(0.0, mixture.loss([[1e3]], [1], more, [[1.0], [1.0]]), scale=1.0, tolerance=0)
