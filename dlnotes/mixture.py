@@ -137,7 +137,7 @@ def _logits(x, W):
 
 
 def _log_joint(x, labels, pi, W):
-    """Return logs: of the label's largest probability by a component (N, 1); of all, over it (N, K); with pi too (N, K)."""
+    """Return logs: of the largest probability a component gives the label (N, 1); of all over it; with pi (N, K)."""
     of_label = log_sigmoid((2 * labels - 1)[:, None] * _logits(x, W))
     peak = of_label[:, pi > 0].max(1, keepdims=True)  # taken away first, lest log pi be lost beside it
     with np.errstate(divide="ignore"):  # a weight of 0 has the logarithm -inf

@@ -1209,6 +1209,8 @@ def no_overflow():
             beyond = [[1e200]] * N, [0] * N, [0.4, 0.6], [[1e200]] * 2
             agree(mixture.loss(*beyond) / largest, 1.0)
             agree(mixture.responsibilities(*beyond), [[0.4, 0.6]] * N)
+        unused = [[1e200]], [0], [0.4, 0.6, 0], [[1e200], [1e200], [-1]]
+        agree(mixture.responsibilities(*unused), [[0.4, 0.6, 0]])
         more = [1 + 1e-9, 0.0]  # a sum that rounding may leave
         at_most(mixture.probability([[1e3]], more, [[1.0], [1.0]]), [1.0], tolerance=0)
         at_most(0.0, mixture.loss([[1e3]], [1], more, [[1.0], [1.0]]), scale=1.0, tolerance=0)
