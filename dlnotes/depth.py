@@ -103,7 +103,7 @@ def interpolant(knots, values):
         changes = np.concatenate((slopes[:1], np.diff(slopes)))
     if changes.dtype != object and not np.isfinite(changes).all():
         raise ValueError("values rises too steeply between two knots; expected slopes that are finite")
-    return [(np.ones((slopes.size, 1), dtype=int), -knots[:-1]), (changes[None], values[:1].copy())]
+    return [(np.ones((slopes.size, 1), dtype=knots.dtype), -knots[:-1]), (changes[None], values[:1].copy())]
 
 
 def lipschitz_bound(lipschitz, width):
@@ -269,9 +269,13 @@ def _network(params):
             raise ValueError("params holds a layer that is no pair (W, b)")
         W, b = (_reals("params", a) for a in layer)
         if W.ndim != 2 or W.size == 0 or b.shape != W.shape[:1]:
-            raise ValueError(f"params holds W of shape {W.shape} and b of shape {b.shape}; expected (D_out, D_in) and (D_out,)")
+            raise ValueError(
+                f"params holds W of shape {W.shape} and b of shape {b.shape}; expected (D_out, D_in) and (D_out,)"
+            )
         if layers and layers[-1][1].size != W.shape[1]:
-            raise ValueError(f"params holds W of shape {W.shape} after {layers[-1][1].size} units; these must be one size")
+            raise ValueError(
+                f"params holds W of shape {W.shape} after {layers[-1][1].size} units; these must be one size"
+            )
         layers.append((W, b))
     return layers
 
