@@ -1,8 +1,8 @@
 """Deep and shallow networks: what one hidden layer can do, and what several layers save.
 
-A network is a list (or tuple) of pairs ``(W, b)``, one a layer: W (D_out, D_in), b (D_out,). An example is a row: a layer
-computes x @ W.T + b. Between two layers stands an activation, and none after the last. Fractions and symbols, in arrays of
-objects, stay exact.
+A network is a list (or tuple) of pairs ``(W, b)``, one a layer: W (D_out, D_in), b (D_out,). An example is a row: a
+layer computes x @ W.T + b. Between two layers stands an activation, and none after the last. Fractions and symbols, in
+arrays of objects, stay exact.
 """
 
 from fractions import Fraction
@@ -166,8 +166,8 @@ def tent_network(t):
 def breakpoints(params, lower=None, upper=None):
     """Return the list of the x strictly between lower and upper where the slope of a ReLU network changes, exactly.
 
-    Between two of them the network is a straight line, so it has one piece more than there are breakpoints. Fractions, in
-    increasing order. Claim depth-shallow-pieces.
+    Between two of them the network is a straight line: there is one piece more than there are breakpoints. Fractions,
+    in increasing order. Claim depth-shallow-pieces.
 
     Args:
         params: pairs (W, b), one a layer; one input and one output; finite.
@@ -270,12 +270,10 @@ def _network(params):
         W, b = (_reals("params", a) for a in layer)
         if W.ndim != 2 or W.size == 0 or b.shape != W.shape[:1]:
             raise ValueError(
-                f"params holds W of shape {W.shape} and b of shape {b.shape}; expected (D_out, D_in) and (D_out,)"
+                f"params holds W of shape {W.shape}, b of shape {b.shape}; expected (D_out, D_in), (D_out,)"
             )
         if layers and layers[-1][1].size != W.shape[1]:
-            raise ValueError(
-                f"params holds W of shape {W.shape} after {layers[-1][1].size} units; these must be one size"
-            )
+            raise ValueError(f"params holds W of shape {W.shape}; expected ({len(W)}, {layers[-1][1].size}) here")
         layers.append((W, b))
     return layers
 
