@@ -138,6 +138,28 @@ CORNERS = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
 LABELS = np.array([0, 1, 1, 0])
 
 
+def learner(rng):
+    """A network with 5 hidden units, and the four corners; the case holds both."""
+    draw = [(rng.normal(size=(5, 2)), rng.normal(size=5)), (rng.normal(size=(2, 5)), rng.normal(size=2))]
+    return Stack(draw, CORNERS)
+
+
+@claim("depth-features-are-learnt", cases=learner)
+def two_labellings(case):
+    """One step on the labels of XOR, one on those of AND, from one start: the hidden outputs part."""
+
+    def features(params):
+        return mlp.forward(params, case.x)[1].inputs[1]
+
+    def after(labels):
+        logits, saved = mlp.forward(case.params, case.x)
+        dparams = mlp.backward(mlp.d_cross_entropy(logits, labels), saved).dparams
+        return features(mlp.descend(case.params, dparams, 1.0))
+
+    differ(after(LABELS), features(case.params))
+    differ(after(LABELS), after(np.array([0, 0, 0, 1])))
+
+
 def machine():
     # $$ y(x) = \frac{1}{(1 - e^{-1})^2} \sum_{j=1}^{4} (2 \ell_j - 1)\, e^{-\lVert x - x_j \rVert^2},
     #    \qquad y(x_i) = 2 \ell_i - 1 $$
@@ -281,28 +303,6 @@ def windows_counted(largest=largest_windows):
 def same_as_a_kernel():
     """Believe that a convolution, like the kernel, ignores the order of the pixels."""
     return 4, 4
-
-
-def learner(rng):
-    """A network with 5 hidden units, and the four corners; the case holds both."""
-    draw = [(rng.normal(size=(5, 2)), rng.normal(size=5)), (rng.normal(size=(2, 5)), rng.normal(size=2))]
-    return Stack(draw, CORNERS)
-
-
-@claim("depth-features-are-learnt", cases=learner)
-def two_labellings(case):
-    """One step on the labels of XOR, one on those of AND, from one start: the hidden outputs part."""
-
-    def features(params):
-        return mlp.forward(params, case.x)[1].inputs[1]
-
-    def after(labels):
-        logits, saved = mlp.forward(case.params, case.x)
-        dparams = mlp.backward(mlp.d_cross_entropy(logits, labels), saved).dparams
-        return features(mlp.descend(case.params, dparams, 1.0))
-
-    differ(after(LABELS), features(case.params))
-    differ(after(LABELS), after(np.array([0, 0, 0, 1])))
 
 
 # --- when a network is deep ------------------------------------------------------------------------------------------
@@ -547,6 +547,51 @@ def first_value_forgotten(case):
     return joined(case) - case.values[0]
 
 
+def widths():
+    """Two to nine pieces."""
+    yield from range(2, 10)
+
+
+def root_error(n):
+    # $$ \max_{0 \le x \le 1} \lvert \psi(x) - y(x) \rvert
+    #    \le \max_{\lvert x_1 - x_2 \rvert \le 1 / D_{\mathrm h}} \lvert \psi(x_1) - \psi(x_2) \rvert $$
+    return 1 / (4 * sqrt(n))
+
+
+@claim("depth-continuous-error", cases=widths)
+def of_the_root(n, root_error=root_error):
+    """The square root, of unbounded slope: error 1/(4 sqrt(D_h)), at 1/(4 D_h); the largest change is 1/sqrt(D_h)."""
+    x = np.union1d(np.linspace(0, 1, 401), [1 / (4 * n)])
+    knots = np.linspace(0, 1, n + 1)
+    error = np.abs(np.sqrt(x) - at(depth.interpolant(knots, np.sqrt(knots)), x))
+    agree(root_error(n), error.max())
+    at_most(error, np.full(x.size, 1 / sqrt(n)))
+    same(int(error.argmax()), int(np.searchsorted(x, 1 / (4 * n))))
+
+
+@claim("depth-continuous-error")
+def the_line_is_between_its_ends():
+    """A mean of two numbers is no further from psi(x) than the further of the two: for all real numbers."""
+    import z3
+
+    psi, left, right, theta, largest = z3.Reals("psi left right theta largest")
+    near = [z3.And(-largest <= psi - end, psi - end <= largest) for end in (left, right)]
+    error = psi - ((1 - theta) * left + theta * right)
+    proved(z3.Implies(z3.And(theta >= 0, theta <= 1, *near), z3.And(-largest <= error, error <= largest)))
+
+
+@slip("depth-continuous-error")
+def as_if_the_slope_were_bounded(n):
+    """Take the rate 1/D_h: the slope of the root is not bounded near 0."""
+    return 1 / (4 * n)
+
+
+@slip("depth-continuous-error")
+def largest_change(n):
+    """Take the bound for the error."""
+    return 1 / sqrt(n)
+
+
 @dataclass(frozen=True)
 class Rough:
     """A largest slope, a number of pieces, and a point in one of them."""
@@ -738,11 +783,6 @@ def square_error(n):
     return Fraction(1, 4 * n * n)
 
 
-def widths():
-    """Two to nine pieces."""
-    yield from range(2, 10)
-
-
 @claim("depth-square-error", cases=widths)
 def at_the_middles(n, square_error=square_error):
     """The error in the middle of every piece is this, and at 200 other points not more. In Fractions."""
@@ -783,46 +823,6 @@ def product_of_two_distances(n):
     yield (right - left) ** 2 / 4
     # = \frac{1}{4 D_{\mathrm h}^2}
     yield Fraction(1, 4 * n**2)
-
-
-def root_error(n):
-    # $$ \max_{0 \le x \le 1} \lvert \psi(x) - y(x) \rvert
-    #    \le \max_{\lvert x_1 - x_2 \rvert \le 1 / D_{\mathrm h}} \lvert \psi(x_1) - \psi(x_2) \rvert $$
-    return 1 / (4 * sqrt(n))
-
-
-@claim("depth-continuous-error", cases=widths)
-def of_the_root(n, root_error=root_error):
-    """The square root, of unbounded slope: error 1/(4 sqrt(D_h)), at 1/(4 D_h); the largest change is 1/sqrt(D_h)."""
-    x = np.union1d(np.linspace(0, 1, 401), [1 / (4 * n)])
-    knots = np.linspace(0, 1, n + 1)
-    error = np.abs(np.sqrt(x) - at(depth.interpolant(knots, np.sqrt(knots)), x))
-    agree(root_error(n), error.max())
-    at_most(error, np.full(x.size, 1 / sqrt(n)))
-    same(int(error.argmax()), int(np.searchsorted(x, 1 / (4 * n))))
-
-
-@claim("depth-continuous-error")
-def the_line_is_between_its_ends():
-    """A mean of two numbers is no further from psi(x) than the further of the two: for all real numbers."""
-    import z3
-
-    psi, left, right, theta, largest = z3.Reals("psi left right theta largest")
-    near = [z3.And(-largest <= psi - end, psi - end <= largest) for end in (left, right)]
-    error = psi - ((1 - theta) * left + theta * right)
-    proved(z3.Implies(z3.And(theta >= 0, theta <= 1, *near), z3.And(-largest <= error, error <= largest)))
-
-
-@slip("depth-continuous-error")
-def as_if_the_slope_were_bounded(n):
-    """Take the rate 1/D_h: the slope of the root is not bounded near 0."""
-    return 1 / (4 * n)
-
-
-@slip("depth-continuous-error")
-def largest_change(n):
-    """Take the bound for the error."""
-    return 1 / sqrt(n)
 
 
 def jump_error():

@@ -9,7 +9,7 @@ from dlnotes import depth
 
 
 def folds():
-    """The tent map folded one to four times, and the nearest that one hidden layer of as many units comes to."""
+    """The tent map folded one to four times; dashed, the best that one hidden layer of as many units can do."""
     figure, axes = plt.subplots(1, 4, sharey=True, figsize=(8, 2.6))
     for t, ax in enumerate(axes, start=1):
         x = np.linspace(0, 1, 2**t + 1)
@@ -41,6 +41,8 @@ def rates():
             x = np.concatenate([np.linspace(a, b, 61) for a, b in pairwise(knots)] + [[1 / 3, 0.5 + 1e-9]])
             errors.append(np.abs(psi(x) - depth.forward(net, x[:, None])[:, 0]).max())
         ax.loglog(widths, errors, "o-", color=f"C{k}", markersize=4, label=name)
+    ax.set_xticks(widths, [str(width) for width in widths])
+    ax.minorticks_off()
     ax.set_xlabel(r"number of units $D_{\mathrm{h}}$")
     ax.set_ylabel("largest error on [0, 1]")
     ax.legend()
