@@ -40,13 +40,13 @@ def squared_distances(x, centres):
     """Return (N, M), the squared distance of each x to each centre (claim depth-kernel-ignores-pixel-order).
 
     Args:
-        x: (N, D), real, one example a row. Objects stay exact.
-        centres: (M, D), real.
+        x: (N, D), real and finite, one example a row. Objects stay exact.
+        centres: (M, D), real and finite.
 
     Raises:
         ValueError: a shape or a dtype is not as said.
     """
-    x, centres = _reals("x", x), _reals("centres", centres)
+    x, centres = _finite("x", x), _finite("centres", centres)
     if x.ndim != 2 or x.size == 0:
         raise ValueError(f"x has shape {x.shape}; expected (N, D), not empty")
     if centres.ndim != 2 or centres.size == 0 or centres.shape[1] != x.shape[1]:
@@ -99,8 +99,11 @@ def interpolant(knots, values):
     if values.shape != knots.shape:
         raise ValueError(f"values has shape {values.shape}; expected that of knots, {knots.shape}")
     with np.errstate(over="ignore", invalid="ignore"):
-        slopes = np.diff(values) / np.diff(knots)
+        gaps = np.diff(knots)
+        slopes = np.diff(values) / gaps
         changes = np.concatenate((slopes[:1], np.diff(slopes)))
+    if gaps.dtype != object and not np.isfinite(gaps).all():
+        raise ValueError("knots are too far apart; expected distances that are finite")
     if changes.dtype != object and not np.isfinite(changes).all():
         raise ValueError("values rises too steeply between two knots; expected slopes that are finite")
     return [(np.ones((slopes.size, 1), dtype=knots.dtype), -knots[:-1]), (changes[None], values[:1].copy())]
@@ -119,7 +122,7 @@ def lipschitz_bound(lipschitz, width):
         ValueError: an argument is not as said.
     """
     lipschitz, width = _bound("lipschitz", lipschitz), _count("width", width)
-    return lipschitz / (2 * width)
+    return lipschitz / 2 / width
 
 
 def smooth_bound(curvature, width):
@@ -135,7 +138,7 @@ def smooth_bound(curvature, width):
         ValueError: an argument is not as said.
     """
     curvature, width = _bound("curvature", curvature), _count("width", width)
-    return curvature / (8 * width**2)
+    return curvature / 8 / width / width
 
 
 def quadratic(params):
@@ -242,7 +245,9 @@ def _reals(name, a):
 def _finite(name, a):
     """The same; infinities and NaN are refused."""
     a = _reals(name, a)
-    floats = a if a.dtype != object else np.array([e for e in a.flat if isinstance(e, float)], dtype=float)
+    floats = (
+        a if a.dtype != object else np.array([e for e in a.flat if isinstance(e, float | np.floating)], dtype=float)
+    )
     if not np.isfinite(floats).all():
         raise ValueError(f"{name} holds an infinity or NaN; expected finite numbers")
     return a

@@ -1142,19 +1142,20 @@ def shallow():
 
 
 def single_unit(case):
-    """One unit."""
+    """One unit that bends."""
     rng = np.random.default_rng(1)
-    return Shallow(1, tuple(drawn(rng, (1, 1, 1)) for _ in range(40)))
+    networks = [drawn(rng, (1, 1, 1)) for _ in range(40)]
+    return Shallow(1, tuple(net for net in networks if net[0][0][0, 0] and net[1][0][0, 0]))
 
 
 def most_pieces(case):
     # $$ \text{pieces} \le D_{\mathrm h} + 1 $$
-    return 1 + max(len(depth.breakpoints(params)) for params in case.networks)
+    return [1 + len(depth.breakpoints(params)) for params in case.networks]
 
 
 @claim("depth-shallow-pieces", cases=shallow)
 def kinks_of_the_units(case, most_pieces=most_pieces):
-    """A unit bends at x = -b/w, if w is not 0: the largest count of places where the bends do not cancel, plus 1."""
+    """A unit bends at x = -b/w, if w is not 0: the places where bends do not cancel, plus 1, for each network."""
 
     def places(params):
         bends = {}
@@ -1164,20 +1165,20 @@ def kinks_of_the_units(case, most_pieces=most_pieces):
                 bends[-shift / w] = bends.get(-shift / w, 0) + weight * abs(w)
         return sum(bend != 0 for bend in bends.values())
 
-    same(most_pieces(case), 1 + max(map(places, case.networks)))
-    same(most_pieces(case), case.width + 1)  # no more; and reached among these forty
+    same(most_pieces(case), [1 + places(params) for params in case.networks])
+    same(max(most_pieces(case)), case.width + 1)  # no more; and reached among these forty
 
 
 @slip("depth-shallow-pieces", blind=single_unit)
 def a_pattern_a_piece(case):
     """Count the 2^D_h patterns of units that are on and off: on a line only D_h + 1 of them occur."""
-    return 2**case.width
+    return [2**case.width] * len(case.networks)
 
 
 @slip("depth-shallow-pieces")
 def as_many_as_units(case):
     """Count the kinks, not the pieces between them."""
-    return case.width
+    return [pieces - 1 for pieces in most_pieces(case)]
 
 
 def shallow_units(t):
@@ -1427,7 +1428,8 @@ def bad_input():
     for bad in (x[0], x[:0], x[:, :1], x > 0, x * 1j, ragged, [["a", "b"]], [[None, 1]]):
         refuses(lambda bad=bad: depth.forward(net, bad), naming="x")
         refuses(lambda bad=bad: depth.gram(x, bad), naming="centres")
-    for bad in (x[0], x[:0], x > 0, x * 1j, ragged):
+    refuses(lambda: depth.interpolant([-1e308, 1e308], [1.0, 2.0]), naming="knots")
+    for bad in (x[0], x[:0], x > 0, x * 1j, ragged, x * np.inf):
         refuses(lambda bad=bad: depth.squared_distances(bad, x), naming="x")
     refuses(lambda: depth.forward(net, x, act="relu"), naming="act")
     for bad in ([0.0], [0.0, 0.0], [1.0, 0.0], [[0.0, 1.0]], [0.0, np.nan], [0.0, np.inf], ragged, [False, True]):
