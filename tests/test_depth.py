@@ -1165,8 +1165,9 @@ def kinks_of_the_units(case, most_pieces=most_pieces):
                 bends[-shift / w] = bends.get(-shift / w, 0) + weight * abs(w)
         return sum(bend != 0 for bend in bends.values())
 
-    same(most_pieces(case), [1 + places(params) for params in case.networks])
-    same(max(most_pieces(case)), case.width + 1)  # no more; and reached among these forty
+    counts = most_pieces(case)
+    same(counts, [1 + places(params) for params in case.networks])
+    same(max(counts), case.width + 1)  # no more; and reached among these forty
 
 
 @slip("depth-shallow-pieces", blind=single_unit)
