@@ -297,7 +297,7 @@ def depth_sum(volume):
     return _array("volume", volume, 4).sum(axis=1)
 
 
-def _array(name, a, ndim=None, symbols=True):
+def _array(name, a, ndim=None, symbols=True, kinds="fiu"):
     try:
         a = np.asarray(a)
     except ValueError:
@@ -309,11 +309,11 @@ def _array(name, a, ndim=None, symbols=True):
             symbol = symbols and hasattr(entry, "free_symbols")
             if isinstance(entry, bool | np.bool_) or not (symbol or isinstance(entry, Real)):
                 raise ValueError(f"{name} holds {entry!r}; expected real numbers")
-    elif a.dtype.kind not in "fiu":
+    elif a.dtype.kind not in kinds:
         raise ValueError(f"{name} has dtype {a.dtype}; expected real numbers")
     elif not np.isfinite(a).all():
         raise ValueError(f"{name} holds an infinity or NaN; expected finite numbers")
-    return a.astype(float) if a.dtype.kind in "iu" else a
+    return a.astype(float) if a.dtype.kind in "biu" else a
 
 
 def _pair_of(first, second, ndim=None):
@@ -350,9 +350,9 @@ def _not_negative(name, p):
 
 
 def _binary(name, a, ndim):
-    a = np.asarray(a, dtype=float) if np.asarray(a).dtype == bool else _array(name, a, ndim)
-    if a.ndim != ndim or not ((a == 0) | (a == 1)).all():
-        raise ValueError(f"{name} has shape {a.shape}; expected {ndim} axes, and entries that are 0 or 1")
+    a = _array(name, a, ndim, kinds="fiub")
+    if not ((a == 0) | (a == 1)).all():
+        raise ValueError(f"{name} has other entries than 0 and 1; expected these two")
     return a
 
 
