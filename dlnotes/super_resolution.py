@@ -45,7 +45,7 @@ def pixel_loss(fake, high):
 
 
 def d_pixel_loss(fake, high):
-    """Return dfake (N, C, H, W) = 2 (fake - high) / N (claim super-resolution-pixel-loss-gradient). Args: as pixel_loss."""
+    """Return dfake = 2 (fake - high) / N (claim super-resolution-pixel-loss-gradient). Args: as pixel_loss."""
     fake, high = _pair_of(("fake", fake), ("high", high), 4)
     return 2 * (fake - high) / _count(high, len(high))
 
@@ -234,8 +234,10 @@ def value(p_data, p_generator, discriminator):
     p, q = _laws(p_data, p_generator)
     D = _array("discriminator", discriminator).astype(float)
     if D.shape != p.shape or not ((D >= 0) & (D <= 1)).all():
-        raise ValueError(f"discriminator has shape {D.shape} and entries from {D.min()} to {D.max()}; "
-                         f"expected {p.shape}, from 0 to 1")
+        raise ValueError(
+            f"discriminator has shape {D.shape} and entries from {D.min()} to {D.max()}; "
+            f"expected {p.shape}, from 0 to 1"
+        )
     return (_x_log_y(p, D) + _x_log_y(q, 1 - D)).sum()
 
 
@@ -243,7 +245,8 @@ def best_discriminator(p_data, p_generator):
     """Return D = p_data / (p_data + p_generator), of their shape (claim super-resolution-best-discriminator).
 
     Args:
-        p_data, p_generator: of one shape, not negative; symbols work too. Where both are 0, any D is best: 1/2 is given.
+        p_data, p_generator: of one shape, not negative; symbols work too. Where both are 0, any D is best:
+            1/2 is given.
     """
     p, q = _pair_of(("p_data", p_data), ("p_generator", p_generator))
     for name, law in (("p_data", p), ("p_generator", q)):

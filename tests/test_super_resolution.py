@@ -25,7 +25,7 @@ def divergence(p, q):
     return total
 
 
-# --- pairs of images --------------------------------------------------------------------------------------------------
+# --- pairs of images -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def low_by_torch(case, low=low):
 
 @slip("super-resolution-downsample")
 def four_times_a_side(case):
-    """Read "four times the resolution" as four times the rows and the columns: blocks of 4 x 4, a sixteenth of the pixels."""
+    """Read "four times the resolution" as four times the rows and the columns: blocks of 4 x 4."""
     return case.high[:, :, :4, :8].reshape(3, 2, 1, 4, 2, 4).mean((3, 5))
 
 
@@ -101,7 +101,7 @@ def one_pixel_of_four(case):
     return case.high[:, :, ::2, ::2]
 
 
-# --- what is forgotten ------------------------------------------------------------------------------------------------
+# --- what is forgotten -----------------------------------------------------------------------------------------------
 
 
 def sizes():
@@ -162,7 +162,7 @@ def a_quarter_forgotten(case):
     return gram, 3 * height * width, height * width
 
 
-# --- the criterion ----------------------------------------------------------------------------------------------------
+# --- the criterion ---------------------------------------------------------------------------------------------------
 
 
 def pixel_loss(case):
@@ -224,7 +224,7 @@ def direction_of_the_target(case):
     return 2 * (case.high - case.fake) / 3
 
 
-# --- two ways to a larger image ---------------------------------------------------------------------------------------
+# --- two ways to a larger image --------------------------------------------------------------------------------------
 
 
 def bilinear(case):
@@ -262,13 +262,11 @@ def each_pixel_four_times(case):
 
 @slip("super-resolution-bilinear", blind=constant)
 def half_a_pixel_off(case):
-    """Put the even rows and columns on the small pixels, and the odd ones halfway: the image moves by a quarter pixel."""
+    """Put the even rows and columns on the small pixels, and the odd ones halfway: the image moves."""
     y = case.low
     for axis in (2, 3):
         after = np.concatenate([y.take(range(1, y.shape[axis]), axis), y.take([-1], axis)], axis)
-        y = np.stack([y, (y + after) / 2], axis + 1).reshape(
-            *y.shape[:axis], 2 * y.shape[axis], *y.shape[axis + 1 :]
-        )
+        y = np.stack([y, (y + after) / 2], axis + 1).reshape(*y.shape[:axis], 2 * y.shape[axis], *y.shape[axis + 1 :])
     return y
 
 
@@ -350,7 +348,7 @@ def gradient_only_reshaped(case):
     return case.fake.reshape(3, 8, 3, 5)
 
 
-# --- checkerboards ----------------------------------------------------------------------------------------------------
+# --- checkerboards ---------------------------------------------------------------------------------------------------
 
 
 def layers():
@@ -443,7 +441,7 @@ def constant_stays_constant(case):
     return np.full(7, case.x * case.w.sum() / 2)
 
 
-# --- a squared error gives the mean -----------------------------------------------------------------------------------
+# --- a squared error gives the mean ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -511,7 +509,9 @@ def l2_of_four_values(case, mean_and_variance=mean_and_variance):
 @slip("super-resolution-l2", blind=equally_probable)
 def midpoint(case):
     """Take the plain mean of the values, as if they were equally probable."""
-    return sum(case.x) * Fraction(1, len(case.x)) if case.x.dtype == object else case.x.mean(), mean_and_variance(case)[1]
+    return sum(case.x) * Fraction(1, len(case.x)) if case.x.dtype == object else case.x.mean(), mean_and_variance(case)[
+        1
+    ]
 
 
 @slip("super-resolution-l2")
@@ -618,11 +618,13 @@ def median_of_the_matches(case):
     return np.array([np.median(case.high[case.keys == key], 0) for key in case.keys])
 
 
-# --- two by two -------------------------------------------------------------------------------------------------------
+# --- two by two ------------------------------------------------------------------------------------------------------
 
 
 def all_blocks():
-    return np.array([Fraction(bit) for bits in itertools.product((0, 1), repeat=4) for bit in bits]).reshape(16, 1, 2, 2)
+    return np.array([Fraction(bit) for bits in itertools.product((0, 1), repeat=4) for bit in bits]).reshape(
+        16, 1, 2, 2
+    )
 
 
 def explained_and_lost():
@@ -666,7 +668,7 @@ def all_explained():
     return Fraction(1, 4), Fraction(0)
 
 
-# --- an absolute error gives the median ---------------------------------------------------------------------------------
+# --- an absolute error gives the median ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -763,7 +765,7 @@ def blocks_of_the_mean():
     return np.array([(Fraction(k, 4),) * 2 for k in range(5)])
 
 
-# --- in frequencies -----------------------------------------------------------------------------------------------------
+# --- in frequencies --------------------------------------------------------------------------------------------------
 
 
 def frequencies(rng):
@@ -818,7 +820,7 @@ def kept_as_it_is(case):
     return np.full((2, len(case)), 2.0)
 
 
-# --- who sees the pair --------------------------------------------------------------------------------------------------
+# --- who sees the pair -----------------------------------------------------------------------------------------------
 
 
 def how_many_pairs():
@@ -869,7 +871,7 @@ def caught_both_times(case):
     return np.array([math.log(2)] * 2)
 
 
-# --- the game -----------------------------------------------------------------------------------------------------------
+# --- the game --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -978,8 +980,8 @@ def all_called_true(case):
 
 
 def d_discriminator_loss(case):
-    # $$ \frac{\partial L_{\mathcal D}}{\partial z_{\mathrm{HR},i}} = -\frac1N \bigl(1 - \sigma(z_{\mathrm{HR},i})\bigr),
-    #    \qquad \frac{\partial L_{\mathcal D}}{\partial z_{\mathcal G,i}} = \frac1N\,\sigma(z_{\mathcal G,i}) $$
+    # $$ \frac{\partial L_{\mathcal D}}{\partial z_{\mathrm{HR},i}}
+    #    = -\frac1N \bigl(1 - \sigma(z_{\mathrm{HR},i})\bigr), \qquad \frac{\partial L_{\mathcal D}}{\partial z_{\mathcal G,i}} = \frac1N\,\sigma(z_{\mathcal G,i}) $$
     gradients = super_resolution.d_discriminator_loss(case.z_true, case.z_fake)
     return np.concatenate([gradients.dz_true, gradients.dz_fake])
 
@@ -1050,7 +1052,8 @@ def sign_of_the_adversary(case):
 
 def slopes(case):
     # $$ \frac{\partial L_{\mathrm{sat}}}{\partial z_{\mathcal G,i}} = -\frac1N\,\sigma(z_{\mathcal G,i}), \qquad
-    #    \frac{\partial L_{\mathcal G}}{\partial z_{\mathcal G,i}} = -\frac1N \bigl(1 - \sigma(z_{\mathcal G,i})\bigr) $$
+    #    \frac{\partial L_{\mathcal G}}{\partial z_{\mathcal G,i}}
+    #    = -\frac1N \bigl(1 - \sigma(z_{\mathcal G,i})\bigr) $$
     return np.array([super_resolution.d_generator_loss(case.z_fake, saturating=k) for k in (True, False)])
 
 
@@ -1108,7 +1111,7 @@ def the_logarithm_saturates(case):
     yield -D / 7
 
 
-# --- at the optimum -----------------------------------------------------------------------------------------------------
+# --- at the optimum --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -1272,7 +1275,7 @@ def a_two_in_each_logarithm(case):
     yield -math.log(4) + 2 * divergence(p, q)
 
 
-# --- sharp against blurred ----------------------------------------------------------------------------------------------
+# --- sharp against blurred -------------------------------------------------------------------------------------------
 
 TRUE, SHARP, BLURRED = (0.5, 0.5, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)  # laws on x_0, x_1 and their mean
 
@@ -1313,7 +1316,8 @@ def in_bits():
 
 
 def threshold():
-    # $$ \zeta^\star = 8 \bigl( \log 2 - \operatorname{JSD}_{\mathrm{sharp}} \bigr) = 6 \log 3 - 4 \log 2 \approx 3.819 $$
+    # $$ \zeta^\star = 8 \bigl( \log 2 - \operatorname{JSD}_{\mathrm{sharp}} \bigr)
+    #    = 6 \log 3 - 4 \log 2 \approx 3.819 $$
     jsd = super_resolution.jensen_shannon
     return 8 * (jsd(TRUE, BLURRED) - jsd(TRUE, SHARP))
 
@@ -1371,7 +1375,7 @@ def draw_costs_as_the_mean(case):
     return mean_and_variance(case)[1]
 
 
-# --- from two dimensions to three ---------------------------------------------------------------------------------------
+# --- from two dimensions to three ------------------------------------------------------------------------------------
 
 
 def depths():
@@ -1481,7 +1485,7 @@ def flat_images_suffice(case):
     return np.array([0.0, 0.0])
 
 
-# --- in the machine -----------------------------------------------------------------------------------------------------
+# --- in the machine --------------------------------------------------------------------------------------------------
 
 
 @claim("super-resolution-extremes")

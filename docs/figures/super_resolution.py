@@ -59,7 +59,9 @@ def response():
     figure, ax = plt.subplots()
     curves = (("bilinear, (1/2, 1, 1/2)", [0.5, 1, 0.5]), ("bilinear, (1/4, 3/4, 3/4, 1/4)", [0.25, 0.75, 0.75, 0.25]))
     for k, (name, kernel) in enumerate((*curves, ("nearest, (1, 1)", [1, 1]))):
-        ax.plot(omega, super_resolution.response(kernel, omega), color=f"C{k}", label=name, linestyle=("-", "--", ":")[k])
+        ax.plot(
+            omega, super_resolution.response(kernel, omega), color=f"C{k}", label=name, linestyle=("-", "--", ":")[k]
+        )
     ax.axvline(np.pi / 2, color=INK, linewidth=0.8)
     ax.set_xticks([0, np.pi / 2, np.pi], ["0", r"$\pi/2$", r"$\pi$"])
     ax.set_xlabel(r"frequency $\omega$, radians a large pixel")
@@ -92,7 +94,9 @@ def scheme():
         ax.annotate("", end, start, arrowprops=plain)
     ax.plot([1.0, 1.0, 11.1], [0.6, 1.7, 1.7], color="C2", linestyle="--", linewidth=1.2)
     ax.annotate("", (11.1, -0.6), (11.1, 1.7), arrowprops={**plain, "color": "C2", "linestyle": "--"})
-    ax.text(6.0, 1.8, "the pair, if the discriminator is conditioned", ha="center", va="bottom", fontsize=10, color="C2")
+    ax.text(
+        6.0, 1.8, "the pair, if the discriminator is conditioned", ha="center", va="bottom", fontsize=10, color="C2"
+    )
     return figure
 
 

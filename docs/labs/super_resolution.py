@@ -1,9 +1,10 @@
 # %% [markdown]
 # # Super-resolution: a network meets the conditional mean
 #
-# Handwritten digits of 8 x 8 pixels are made small, 4 x 4, and a network learns to make them large again. It is trained on the squared error, with
-# the formulas of the book alone. The chapter says what it should learn: the mean of all large images that have the same small one. Here that mean is
-# computed exactly, and the two are compared. Then a draw is compared with both.
+# Handwritten digits of 8 x 8 pixels are made small, 4 x 4, and a network learns to make them large again. It is
+# trained on the squared error, with the formulas of the book alone. The chapter says what it should learn: the
+# mean of all large images that have the same small one. Here that mean is computed exactly, and the two are
+# compared. Then a draw is compared with both.
 #
 # The digits are those that scikit-learn carries. Nothing is downloaded.
 
@@ -29,15 +30,16 @@ print(f"{len(train)} digits to learn from, {len(test)} held out")
 # %% [markdown]
 # ## What the network may see
 #
-# Two different digits hardly ever have exactly one small image, so a mean over equal small images would be over one digit: no mean at all. We make the question
-# well posed in two steps.
+# Two different digits hardly ever have exactly one small image, so a mean over equal small images would be over
+# one digit: no mean at all. We make the question well posed in two steps.
 #
 # 1. A small pixel is rounded to three levels, 0, 1/2 and 1: the thirds of the interval from 0 to 1.
-# 2. The 2 x 2 block behind a small pixel may depend on that pixel and its eight neighbours only: the *code*, nine levels. Beyond the border the level is 0, which is
-#    that of the background.
+# 2. The 2 x 2 block behind a small pixel may depend on that pixel and its eight neighbours only: the *code*,
+# nine levels. Beyond the border the level is 0, which is that of the background.
 #
-# So there is one law: the empirical law of (code, block) over all 16 blocks of all digits to learn from. Every model below is a function from codes to blocks. For that law the conditional mean
-# is exact: the average of the blocks that have one code.
+# So there is one law: the empirical law of (code, block) over all 16 blocks of all digits to learn from. Every
+# model below is a function from codes to blocks. For that law the conditional mean is exact: the average of the
+# blocks that have one code.
 
 
 # %%
@@ -74,7 +76,8 @@ print(f"blocks whose code is unique: {(count == 1).sum() / len(code):.1%}")
 # %% [markdown]
 # ## The exact conditional mean
 #
-# The error below is a mean over pixels. What the conditional mean loses, no function of the code can gain back: not on these digits.
+# The error below is a mean over pixels. What the conditional mean loses, no function of the code can gain back:
+# not on these digits.
 
 # %%
 mean = image(sr.conditional_mean(code, blocks(train)))
@@ -91,8 +94,9 @@ print(f"squared error of the conditional mean, on the digits it was made of: {fl
 # %% [markdown]
 # ## The network
 #
-# A level becomes three channels, one of which is 1. A convolution of 3 x 3 sees the code. Two of 1 x 1 follow, so that the network is a function of the code and of nothing
-# else. Four channels come out, and the sub-pixel layer weaves them into an image of twice the size. Forward, backward and loss are the book's.
+# A level becomes three channels, one of which is 1. A convolution of 3 x 3 sees the code. Two of 1 x 1 follow,
+# so that the network is a function of the code and of nothing else. Four channels come out, and the sub-pixel
+# layer weaves them into an image of twice the size. Forward, backward and loss are the book's.
 
 # %%
 shapes = [(48, 3, 3, 3), (48, 48, 1, 1), (4, 48, 1, 1)]  # (F, C, kH, kW)
@@ -150,8 +154,8 @@ print(f"network, after {EPOCHS} passes: {history[-1]:.5f}; {time.perf_counter() 
 # %% [markdown]
 # ## The theorem, on these digits
 #
-# The chapter's identity: the network's error is that of the conditional mean, plus the squared distance between the two. It is exact, for any weights. Training can
-# only shrink the second term.
+# The chapter's identity: the network's error is that of the conditional mean, plus the squared distance between
+# the two. It is exact, for any weights. Training can only shrink the second term.
 
 # %%
 distance = error(network, mean)
@@ -174,8 +178,9 @@ ax.legend()
 # %% [markdown]
 # ## A draw in place of the mean
 #
-# A perfect adversarial generator with a random input would draw a block from the law of the blocks that have the code. The chapter says what that costs: twice the error
-# of the mean. The expectation is exact, over all pairs of blocks with one code. One draw of each block comes close to it.
+# A perfect adversarial generator with a random input would draw a block from the law of the blocks that have
+# the code. The chapter says what that costs: twice the error of the mean. The expectation is exact, over all
+# pairs of blocks with one code. One draw of each block comes close to it.
 
 # %%
 by_code = np.argsort(index, kind="stable")
@@ -191,12 +196,15 @@ second = sr.conditional_mean(code, blocks(train) ** 2)  # E[x^2 | code]
 first = sr.conditional_mean(code, blocks(train))
 expected = (blocks(train) ** 2 - 2 * blocks(train) * first + second).mean()  # E (x - x')^2, multiplied out
 drawn = image(draw(index))
-print(f"error expected of a draw {expected:.5f}, of this draw {error(drawn, train):.5f}, twice the floor {2 * floor:.5f}")
+print(
+    f"error expected of a draw {expected:.5f}, of this draw {error(drawn, train):.5f}, twice the floor {2 * floor:.5f}"
+)
 assert abs(expected - 2 * floor) < 1e-12
 assert abs(error(drawn, train) / expected - 1) < 0.05
 
 # %% [markdown]
-# What the mean loses is detail. Measure it by the variance inside the 2 x 2 blocks, which the small image cannot show.
+# What the mean loses is detail. Measure it by the variance inside the 2 x 2 blocks, which the small image
+# cannot show.
 
 # %%
 
@@ -215,9 +223,10 @@ assert abs(detail(drawn) / detail(train) - 1) < 0.05
 # %% [markdown]
 # ## Held-out digits
 #
-# On digits that were not learnt from, the table of means has holes: codes that it never saw. There it answers for the nearest code seen (least sum of absolute differences of levels;
-# the first one, of several). The network interpolates by itself. The two interpolations without learning get the same levels; bilinear is also given the small image before it is rounded,
-# an advantage that the others do not have.
+# On digits that were not learnt from, the table of means has holes: codes that it never saw. There it answers
+# for the nearest code seen (least sum of absolute differences of levels; the first one, of several). The
+# network interpolates by itself. The two interpolations without learning get the same levels; bilinear is also
+# given the small image before it is rounded, an advantage that the others do not have.
 
 # %%
 table = np.zeros((len(seen), 4))
@@ -247,7 +256,8 @@ assert results["network"] < results["one draw"]
 # %% [markdown]
 # ## Side by side
 #
-# The network and the mean are soft in the same places. The draw is as sharp as the truth, and wrong where it had to guess; its blocks are drawn one by one, so neighbours need not fit.
+# The network and the mean are soft in the same places. The draw is as sharp as the truth, and wrong where it
+# had to guess; its blocks are drawn one by one, so neighbours need not fit.
 
 # %%
 rows = {"small": test_low, **answers, "true": test}
