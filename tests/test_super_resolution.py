@@ -831,9 +831,11 @@ def how_many_pairs():
 
 
 def seen_without_and_with(case):
-    # $$ \operatorname{JSD}\bigl(p_{\mathrm{data}}(x_{\mathrm{HR}}),\, p_{\mathcal G}(x_{\mathrm{HR}})\bigr) = 0, \qquad
+    # $$ \begin{aligned}
+    #    \operatorname{JSD}\bigl(p_{\mathrm{data}}(x_{\mathrm{HR}}),\, p_{\mathcal G}(x_{\mathrm{HR}})\bigr) &= 0 \\
     #    \operatorname{JSD}\bigl(p_{\mathrm{data}}(x_{\mathrm{LR}}, x_{\mathrm{HR}}),\,
-    #    p_{\mathcal G}(x_{\mathrm{LR}}, x_{\mathrm{HR}})\bigr) = \log 2 $$
+    #    p_{\mathcal G}(x_{\mathrm{LR}}, x_{\mathrm{HR}})\bigr) &= \log 2
+    #    \end{aligned} $$
     true = np.eye(case) / case  # row: small image; column: large image
     swapped = np.roll(true, 1, axis=1)
     jsd = super_resolution.jensen_shannon
@@ -981,7 +983,8 @@ def all_called_true(case):
 
 def d_discriminator_loss(case):
     # $$ \frac{\partial L_{\mathcal D}}{\partial z_{\mathrm{HR},i}}
-    #    = -\frac1N \bigl(1 - \sigma(z_{\mathrm{HR},i})\bigr), \qquad \frac{\partial L_{\mathcal D}}{\partial z_{\mathcal G,i}} = \frac1N\,\sigma(z_{\mathcal G,i}) $$
+    #    = -\frac1N \bigl(1 - \sigma(z_{\mathrm{HR},i})\bigr), \qquad
+    #    \frac{\partial L_{\mathcal D}}{\partial z_{\mathcal G,i}} = \frac1N\,\sigma(z_{\mathcal G,i}) $$
     gradients = super_resolution.d_discriminator_loss(case.z_true, case.z_fake)
     return np.concatenate([gradients.dz_true, gradients.dz_fake])
 
@@ -1009,9 +1012,11 @@ def the_loss_is_a_sum(case):
 
 
 def generator_losses(case):
-    # $$ L_{\mathrm{sat}} = \frac1N \sum_i \log\bigl(1 - \sigma(z_{\mathcal G,i})\bigr), \qquad
-    #    L_{\mathcal G} = -\frac1N \sum_i \log \sigma(z_{\mathcal G,i})
-    #    + \frac\zeta N \sum_i \lVert \mathcal G(x_{\mathrm{LR},i}) - x_{\mathrm{HR},i} \rVert^2 $$
+    # $$ \begin{aligned}
+    #    L_{\mathrm{sat}} &= \frac1N \sum_i \log\bigl(1 - \sigma(z_{\mathcal G,i})\bigr) \\
+    #    L_{\mathcal G} &= -\frac1N \sum_i \log \sigma(z_{\mathcal G,i})
+    #    + \frac\zeta N \sum_i \lVert \mathcal G(x_{\mathrm{LR},i}) - x_{\mathrm{HR},i} \rVert^2
+    #    \end{aligned} $$
     saturating = super_resolution.generator_loss(case.z_fake, saturating=True)
     content = super_resolution.pixel_loss(case.fake, case.high)
     return np.array([saturating, super_resolution.generator_loss(case.z_fake) + case.zeta * content])
@@ -1348,7 +1353,7 @@ def divergence_counted_once():
 
 
 def lost_by_a_draw(case):
-    # $$ \mathbb E (x - x')^2 = 2 \operatorname{Var}(x) $$
+    # $$ \mathbb E (x - y)^2 = 2 \operatorname{Var}(x) $$
     return 2 * mean_and_variance(case)[1]
 
 

@@ -194,7 +194,7 @@ def draw(group):
 
 second = sr.conditional_mean(code, blocks(train) ** 2)  # E[x^2 | code]
 first = sr.conditional_mean(code, blocks(train))
-expected = (blocks(train) ** 2 - 2 * blocks(train) * first + second).mean()  # E (x - x')^2, multiplied out
+expected = (blocks(train) ** 2 - 2 * blocks(train) * first + second).mean()  # E (x - y)^2, multiplied out
 drawn = image(draw(index))
 print(
     f"error expected of a draw {expected:.5f}, of this draw {error(drawn, train):.5f}, twice the floor {2 * floor:.5f}"
