@@ -1447,17 +1447,19 @@ def depth_sums(case):
     # $$ \dim \ker = n_{\mathrm h} n_{\mathrm w}\,(n_{\mathrm d} - 1) $$
     depth, height, width = case
     sums = super_resolution.depth_sum(basis(case))
-    return sums.reshape(len(sums), -1).T, height * width * (depth - 1)
+    full = np.arange(2, 2 + math.prod(case)).reshape(1, *case) ** 2
+    return sums.reshape(len(sums), -1).T, height * width * (depth - 1), super_resolution.depth_sum(full)
 
 
 @claim("super-resolution-depth-sum", cases=boxes)
 def rank_of_the_sum(case, depth_sums=depth_sums):
-    """The matrix of the sums written down by hand, and its kernel, by SymPy."""
+    """The matrix of the sums written down by hand, and its kernel, by SymPy; and the sums of one volume of squares."""
     import sympy
 
     depth, height, width = case
     A = np.tile(np.eye(height * width, dtype=int), (1, depth))
-    matrix, nullity = depth_sums(case)
+    matrix, nullity, full = depth_sums(case)
+    agree(full.ravel(), A @ np.arange(2.0, 2 + math.prod(case)) ** 2)
     same(matrix, A)
     same(nullity, len(sympy.Matrix(A.tolist()).nullspace()))
 
@@ -1465,7 +1467,7 @@ def rank_of_the_sum(case, depth_sums=depth_sums):
 @slip("super-resolution-depth-sum")
 def every_cell_forgotten(case):
     """Forget that the sum keeps one number for each pixel."""
-    return depth_sums(case)[0], math.prod(case)
+    return depth_sums(case)[0], math.prod(case), depth_sums(case)[2]
 
 
 def seen_flat_and_whole(case):
