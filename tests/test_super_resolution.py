@@ -423,7 +423,7 @@ def phases(case):
 
 @claim("super-resolution-phases", cases=stamp)
 def constant_through_the_layer(case, phases=phases):
-    """The layer itself, stride 2, on a row of seven equal pixels; four outputs at each end are left out."""
+    """The layer itself, stride 2, on a row of six equal pixels; four outputs at each end are left out."""
     y = conv_transpose2d(np.full((1, 1, 1, 6), case.x), case.w[None, None, None], stride=2)[0, 0, 0]
     agree(phases(case), y[4:11])
 
