@@ -170,6 +170,7 @@ ax.set_xlabel("passes over the digits")
 ax.set_ylabel("squared error a pixel")
 ax.set_ylim(0.9 * floor, history[0])
 ax.legend()
+plt.show()
 
 # %% [markdown]
 # ## A draw in place of the mean
@@ -264,3 +265,4 @@ for line, (name, images) in zip(axes, rows.items(), strict=True):
         ax.set(xticks=[], yticks=[])
     line[0].set_ylabel(name, rotation=0, ha="right", va="center")
 figure.tight_layout()
+plt.show()
