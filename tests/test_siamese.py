@@ -8,10 +8,11 @@ from dataclasses import astuple, dataclass, replace
 from fractions import Fraction
 from functools import cache, cached_property
 from itertools import product
+from typing import Any
 
 import numpy as np
 
-from dlnotes import convolution, siamese
+from dlnotes import activation, convolution, siamese, softmax
 from dlnotes.check import agree, at_most, claim, complex_step, differ, every, need, note, proved, refuses, same, slip, steps
 from dlnotes.siamese import Parameters
 
@@ -1366,3 +1367,1141 @@ def shapes_by_convolutions():
 def rounded_down():
     """Round the quotient down."""
     return np.array([(n // int(np.prod(s))) ** 2 for n, *s in strided()])
+
+
+# --- in the long run --------------------------------------------------------------------------------------------------
+
+ETA = 0.25
+
+
+def trained(case):
+    # $$ \tilde W_0 = W_0 \ \text{ and both receive } \ \frac{\partial L}{\partial W} + \frac{\partial L}{\partial \tilde W}
+    #    \implies \tilde W_t = W_t \ \text{ for all } t $$
+    for _ in range(3):
+        case = replace(case, params=siamese.descend(case.params, case.gradients.dparams, ETA))
+    return case.params
+
+
+def train_copies(case, rule):
+    """Two copies of the weights, three steps; `rule` turns the two branches' gradients into what each copy receives."""
+    for _ in range(3):
+        sent = [
+            Parameters(*(derivative(case, name, branch) for name in FIELDS)) for branch in ("first", "second")
+        ]
+        copies = [
+            Parameters(*(a - ETA * da for a, da in zip(astuple(copy), received, strict=True)))
+            for copy, received in zip((case.params, case.second), rule(*map(astuple, sent)), strict=True)
+        ]
+        case = replace(case, params=copies[0], params_tilde=copies[1])
+    return case.params, case.params_tilde
+
+
+def one_batch(rng):
+    """Four pairs."""
+    return draw(rng, 4)
+
+
+@claim("siamese-twins-stay-equal", cases=one_batch)
+def two_copies(case, trained=trained):
+    """Keep two copies, give each the sum of the two complex-step gradients: both stay equal to the shared weights."""
+
+    def summed(first, second):
+        total = [a + b for a, b in zip(first, second, strict=True)]
+        return total, total
+
+    for copy in train_copies(case, summed):
+        for ours, theirs in zip(astuple(trained(case)), astuple(copy), strict=True):
+            agree(ours, theirs, scale=1)
+
+
+@slip("siamese-twins-stay-equal")
+def each_its_own_gradient(case):
+    """Let each copy follow its own branch, as its own images differ: the copies part."""
+    return train_copies(case, lambda first, second: (first, second))[0]
+
+
+@slip("siamese-twins-stay-equal")
+def half_the_sum(case):
+    """Give both copies the mean of the two gradients."""
+
+    def halved(first, second):
+        mean = [(a + b) / 2 for a, b in zip(first, second, strict=True)]
+        return mean, mean
+
+    return train_copies(case, halved)[0]
+
+
+def doubled(case):
+    """Each pair of the batch, and the same pair with its images exchanged; a branch for each image, of equal weights."""
+    both = np.concatenate([case.x, case.x_tilde]), np.concatenate([case.x_tilde, case.x])
+    return Pairs(*both, np.concatenate([case.labels, case.labels]), case.params, case.params)
+
+
+def _exact_doubled():
+    return [doubled(case) for case in exact_pairs()[:1]]
+
+
+exact_doubled = cache(_exact_doubled)
+
+
+def symmetric_gradients(case):
+    # $$ \frac{\partial L}{\partial W} = \frac{\partial L}{\partial \tilde W} $$
+    gradients = siamese.backward(*siamese.d_loss(*case.h, case.labels), case.saved)
+    return gradients.dparams, gradients.dparams_tilde
+
+
+@claim("siamese-symmetric-batch", cases=exact_doubled)
+def equal_gradients(case, symmetric_gradients=symmetric_gradients):
+    """All five parameters, exactly: both branches' gradients are the same derivative."""
+    first, second = symmetric_gradients(case)
+    for name in FIELDS:
+        same(getattr(first, name), derivative(case, name, "first"))
+        same(getattr(second, name), derivative(case, name, "first"))
+
+
+@slip("siamese-symmetric-batch")
+def opposite_gradients(case):
+    """Believe that the branches are pushed in opposite directions, as the outputs of a pair are."""
+    first, second = symmetric_gradients(case)
+    return first, Parameters(*(-np.asarray(a) for a in astuple(second)))
+
+
+def asymmetric(case):
+    # $$ \frac{\partial L}{\partial W^{(6)}} - \frac{\partial L}{\partial \tilde W^{(6)}}
+    #    = g\,\Delta h^{(6)}\,\bigl( h^{(5)} + \tilde h^{(5)} \bigr)^\top $$
+    gradients = siamese.backward(*siamese.d_loss(*case.h, case.labels), as_two(case).saved)
+    return gradients.dparams.W6 - gradients.dparams_tilde.W6
+
+
+@claim("siamese-one-pair-parts-them", cases=one_exact_pair)
+def gradients_differ(case, asymmetric=asymmetric):
+    """One pair, two branches of equal weights: the difference of the exact derivatives, and the formula."""
+    same(asymmetric(case), derivative(as_two(case), "W6", "first") - derivative(as_two(case), "W6", "second"))
+    e = case.g * (case.h[0] - case.h[1])
+    same(asymmetric(case), e.T @ (case.h5[0] + case.h5[1]))
+
+
+@slip("siamese-one-pair-parts-them", blind=all_far)
+def equal_at_every_step(case):
+    """Believe that equal branches receive equal gradients from any batch."""
+    return 0 * case.params.W6
+
+
+def permuted_outputs(case):
+    # $$ (W^{(5)},\ b^{(5)},\ W^{(6)}) \ \to \ (A W^{(5)},\ A b^{(5)},\ W^{(6)} A^{-1}) \quad \text{leaves } h^{(6)} \text{ as it was} $$
+    return siamese.forward(other_weights(case.params, TURN), case.x, case.x_tilde)[0]
+
+
+TURN = np.array([[0, 2, 0], [0, 0, 3], [5, 0, 0]])  # a permutation, with positive factors
+TURN_BACK = np.array([[0, 0, Fraction(1, 5)], [Fraction(1, 2), 0, 0], [0, Fraction(1, 3), 0]])
+
+
+def other_weights(params, A, back=TURN_BACK):
+    return replace(params, W5=A @ params.W5, b5=A @ params.b5, W6=params.W6 @ back)
+
+
+@claim("siamese-permuted-twins", cases=exact_pairs)
+def same_function(case, permuted_outputs=permuted_outputs):
+    """Exactly the same outputs, from other weights."""
+    same(TURN @ TURN_BACK, np.eye(3, dtype=int))
+    same(permuted_outputs(case), case.branch(case.params, case.x))
+    every([other_weights(case.params, TURN)], lambda other: bool((other.W5 != case.params.W5).any()))
+
+
+@slip("siamese-permuted-twins")
+def next_layer_left_as_it_was(case):
+    """Change layer 5 and leave layer 6."""
+    return case.branch(other_weights(case.params, TURN, np.eye(3, dtype=int)), case.x)
+
+
+@slip("siamese-permuted-twins")
+def negative_factor(case):
+    """Allow a factor below 0, which PReLU does not let through."""
+    return case.branch(other_weights(case.params, -TURN, -TURN_BACK), case.x)
+
+
+def three_classes(rng):
+    """Nine images of three classes, all pairs, and 24 PReLU units."""
+    centres = rng.normal(size=(3, 4)) * 2
+    x = np.repeat(centres, 3, axis=0) + 0.1 * rng.normal(size=(9, 4))
+    i, j = np.triu_indices(9, 1)
+    weights = Parameters(rng.normal(size=(24, 4)) / 2, np.zeros(24), np.array(0.25), rng.normal(size=(2, 24)) / 10, np.zeros(2))
+    return Pairs(x[i], x[j], (i // 3 != j // 3).astype(int), weights)
+
+
+@claim("siamese-training-ends", cases=three_classes)
+def trained_to_the_end(case):
+    """Two thousand steps of gradient descent with the chapter's own formulas."""
+    # $$ L < 10^{-3}, \qquad \lVert \nabla L \rVert < 10^{-2} $$
+    note("gradient descent")
+    params = case.params
+    for _ in range(2000):
+        h, h_tilde, saved = siamese.forward(params, case.x, case.x_tilde)
+        dparams = siamese.backward(*siamese.d_loss(h, h_tilde, case.labels), saved).dparams
+        params = siamese.descend(params, dparams, 0.1)
+    at_most(siamese.loss(h, h_tilde, case.labels), 1e-3)
+    at_most(np.sqrt(sum((a**2).sum() for a in astuple(dparams))), 1e-2)
+
+
+# --- the terms of the loss --------------------------------------------------------------------------------------------
+
+GRID = [(label, Fraction(k, 10)) for label in (0, 1) for k in range(25)]  # label, and r: the outputs (r, r) and 0 have d = r^2
+
+
+def no_loss():
+    # $$ L \ge 0, \qquad L = 0 \iff (\ell = 0 \text{ and } d = 0) \ \text{ or } \ (\ell = 1 \text{ and } d \ge 1) $$
+    at = [siamese.loss([[r, r]], [[0 * r, 0 * r]], [label]) for label, r in GRID]
+    return np.array([value == 0 for value in at])
+
+
+@claim("siamese-loss-zero")
+def zero_by_enumeration(no_loss=no_loss):
+    """Labels and distances on a grid, in rational numbers; the margin is at a norm of the root of 2."""
+    pairs_of = zip(GRID, no_loss(), strict=True)
+    every(pairs_of, lambda entry: bool(entry[1]) == (2 * entry[0][1] ** 2 >= 2 if entry[0][0] else entry[0][1] == 0))
+
+
+@claim("siamese-loss-zero")
+def zero_by_z3():
+    """For all real distances that are not negative, and both labels."""
+    import z3
+
+    d, label = z3.Real("d"), z3.Int("label")
+    value = z3.ToReal(label) * z3.If(1 - d > 0, 1 - d, 0) + (1 - z3.ToReal(label)) * d
+    valid = z3.And(d >= 0, z3.Or(label == 0, label == 1))
+    zero = z3.Or(z3.And(label == 0, d == 0), z3.And(label == 1, d >= 1))
+    proved(z3.Implies(valid, z3.And(value >= 0, (value == 0) == zero)))
+
+
+@slip("siamese-loss-zero")
+def margin_on_the_norm():
+    """Put the margin at a norm of 1: that is a distance d of one half."""
+    return np.array([2 * r**2 >= 1 if label else r == 0 for label, r in GRID])
+
+
+@slip("siamese-loss-zero")
+def roles_swapped():
+    """Take the label 1 for two images of one class."""
+    return np.array([r == 0 if label else r**2 >= 1 for label, r in GRID])
+
+
+@dataclass(frozen=True, eq=False)
+class Free:
+    """Outputs that move by themselves, with no network: h (9, 2), three classes of three."""
+
+    h: np.ndarray
+    classes: np.ndarray
+
+    def gradient(self, h, i, j, labels):
+        """Of the sum over the pairs (i, j), by each output."""
+        dh, dh_tilde = siamese.d_loss(h[i], h[j], labels)
+        total = 0 * h
+        np.add.at(total, i, dh * len(i))
+        np.add.at(total, j, dh_tilde * len(i))
+        return total
+
+    def pairs_of(self, everything=True):
+        i, j = np.triu_indices(len(self.h), 1)
+        different = (self.classes[i] != self.classes[j]).astype(int)
+        chosen = slice(None) if everything else different == 0
+        return i[chosen], j[chosen], different[chosen]
+
+
+def free_outputs(rng):
+    """Near the origin, in no order."""
+    return Free(rng.normal(size=(9, 2)) / 5, np.repeat(np.arange(3), 3))
+
+
+@claim("siamese-free-embeddings", cases=free_outputs)
+def outputs_set_free(case):
+    """Move the outputs themselves down the loss of all pairs."""
+    # $$ \lVert \Delta h^{(6)} \rVert \to 0 \ \text{ within a class}, \qquad \lVert \Delta h^{(6)} \rVert \ge \sqrt2 - 10^{-3} \ \text{ across} $$
+    note("gradient descent")
+    h = case.h
+    i, j, different = case.pairs_of()
+    for _ in range(400):
+        h = h - 0.05 * case.gradient(h, i, j, different)
+    apart = np.linalg.norm(h[i] - h[j], axis=1)
+    at_most(apart[different == 0], np.full(9, 1e-3))
+    at_most(np.full(27, np.sqrt(2) - 1e-3), apart[different == 1])
+
+
+def exact_outputs():
+    """Seven outputs of two classes, in Fractions."""
+    rng = np.random.default_rng(3)
+    h = np.vectorize(Fraction, otypes=[object])(rng.integers(-9, 9, (7, 2)), 10)
+    yield Free(h, np.array([0, 0, 0, 1, 1, 1, 1]))
+
+
+def without_maximum(case):
+    # $$ \Delta h_t = (1 + 2 \eta)^t\,\Delta h_0 \qquad (\text{without the maximum}) $$
+    h, h_tilde = case.h[:3], case.h[3:6]
+    for _ in range(4):
+        dh, dh_tilde = siamese.d_loss(h, h_tilde, [0, 0, 0])  # minus this is the gradient of 1 - d
+        h, h_tilde = h + 3 * STEP * dh, h_tilde + 3 * STEP * dh_tilde
+    return h - h_tilde
+
+
+@claim("siamese-no-maximum", cases=exact_outputs)
+def driven_apart(case, without_maximum=without_maximum):
+    """Four steps on the term 1 - d of three pairs, exactly. With the maximum no step leaves a far pair changed."""
+    same(without_maximum(case), (1 + 2 * STEP) ** 4 * (case.h[:3] - case.h[3:6]))
+    dh, _ = siamese.d_loss(10 * case.h[:3], 10 * case.h[3:6], [1, 1, 1])
+    same(dh, np.zeros((3, 2), dtype=int))
+
+
+@slip("siamese-no-maximum")
+def maximum_only_for_negative_distances(case):
+    """Believe that the maximum only keeps a distance from being negative: then its loss would end here too."""
+    h, h_tilde = case.h[:3], case.h[3:6]
+    for _ in range(4):
+        dh, dh_tilde = siamese.d_loss(h, h_tilde, [1, 1, 1])
+        h, h_tilde = h - 3 * STEP * dh, h_tilde - 3 * STEP * dh_tilde
+    return h - h_tilde
+
+
+@slip("siamese-no-maximum")
+def one_output_moves(case):
+    """Move one of the two outputs only."""
+    return (1 + STEP) ** 4 * (case.h[:3] - case.h[3:6])
+
+
+def attracted(case):
+    # $$ h_i - \bar h \ \leftarrow \ (1 - \eta N) (h_i - \bar h), \qquad \bar h \ \leftarrow \ \bar h $$
+    return case.h - STEP * case.gradient(case.h, *case.pairs_of(everything=False))
+
+
+@claim("siamese-attraction-alone", cases=exact_outputs)
+def each_class_to_its_mean(case, attracted=attracted):
+    """One step on the pairs of one class alone, for classes of 3 and 4. Outputs that are all equal have loss 0."""
+    for kind, N in ((0, 3), (1, 4)):
+        before, after = case.h[case.classes == kind], attracted(case)[case.classes == kind]
+        mean = before.sum(0) / N
+        same(after.sum(0) / N, mean)
+        same(after - mean, (1 - STEP * N) * (before - mean))
+    constant = np.full((5, 2), Fraction(1, 3))
+    same(Fraction(siamese.loss(constant, constant, [0] * 5)), 0)
+
+
+@slip("siamese-attraction-alone")
+def all_to_one_point(case):
+    """Believe that all classes are drawn to one point: true only if the term is put on all pairs."""
+    i, j, different = case.pairs_of()
+    return case.h - STEP * case.gradient(case.h, i, j, 0 * different)
+
+
+@slip("siamese-attraction-alone")
+def drawn_to_the_origin(case):
+    """Believe that the outputs shrink."""
+    return case.h * (1 - STEP * np.array([[3]] * 3 + [[4]] * 4))
+
+
+@dataclass(frozen=True, eq=False)
+class Moved:
+    """Pairs, a rotation Q and a shift v."""
+
+    case: Pairs
+    Q: np.ndarray
+    shift: np.ndarray
+
+
+def moved_pairs(rng):
+    """A random angle, a random shift."""
+    angle = rng.uniform(0.5, 1.5)
+    Q = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return Moved(pairs(rng), Q, rng.normal(size=2))
+
+
+def moved_loss(moved):
+    # $$ L(Q h + \delta,\ Q \tilde h + \delta) = L(h, \tilde h) \qquad (Q^\top Q = I) $$
+    h, h_tilde = (side @ moved.Q.T + moved.shift for side in moved.case.h)
+    return siamese.loss(h, h_tilde, moved.case.labels)
+
+
+@claim("siamese-distances-only", cases=moved_pairs)
+def loss_before_the_move(moved, moved_loss=moved_loss):
+    """The loss of the outputs where they were, by its definition."""
+    agree(moved_loss(moved), moved.case.loss(moved.case.params, moved.case.params))
+
+
+@slip("siamese-distances-only")
+def outputs_read_as_classes(moved):
+    """Read the outputs as the scores of classes, and take the cross-entropy."""
+    h = moved.case.h[0] @ moved.Q.T + moved.shift
+    return softmax.cross_entropy(h, moved.case.labels)
+
+
+# --- dropout ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Dropped:
+    """Two pairs of outputs of layer 5, (2, 3), the layer after it, and the probability to keep a unit. In Fractions."""
+
+    h: np.ndarray
+    h_tilde: np.ndarray
+    W: np.ndarray
+    b: np.ndarray
+    keep: Fraction
+
+    @property
+    def h6(self):
+        return self.h @ self.W.T + self.b, self.h_tilde @ self.W.T + self.b
+
+    @property
+    def noise(self):
+        """(1 - p) / (2 p)."""
+        return (1 - self.keep) / (2 * self.keep)
+
+    @property
+    def d(self):
+        return half_square(self.h - self.h_tilde)
+
+    @property
+    def d6(self):
+        return half_square(self.h6[0] - self.h6[1])
+
+
+def half_square(a):
+    return (a * a).sum(1) / 2
+
+
+def squares(*several):
+    return sum((a * a).sum(1) for a in several)
+
+
+def _droppings():
+    rng = np.random.default_rng(8)
+    found = []
+    for keep in (Fraction(1, 2), Fraction(4, 5)):
+        several = [rng.integers(1, 9, shape) * rng.choice([-1, 1], shape) for shape in ((2, 3), (2, 3), (2, 3), (2,))]
+        found.append(Dropped(*(np.vectorize(Fraction, otypes=[object])(a, 4) for a in several), keep))
+    return found
+
+
+droppings = cache(_droppings)
+
+
+def masks(D, keep):
+    """Every mask of D units, with its probability."""
+    for mask in product((0, 1), repeat=D):
+        yield np.array(mask), keep ** sum(mask) * (1 - keep) ** (D - sum(mask))
+
+
+def _average(case, layer, shared, scaled, value):
+    """The exact mean over all masks of `value(d)`; dropout on layer 5, on layer 6, or on both ("5 6")."""
+    one, total = (1 / case.keep if scaled else 1), 0
+    units5, units6 = (3 if "5" in layer else 0), (2 if "6" in layer else 0)
+    for mask, p in masks((units5 + units6) * (1 if shared else 2), case.keep):
+        both = (mask, mask) if shared else (mask[: units5 + units6], mask[units5 + units6 :])
+        outputs = []
+        for h, own in zip((case.h, case.h_tilde), both, strict=True):
+            h6 = (h * own[:units5] * one if units5 else h) @ case.W.T + case.b
+            outputs.append(h6 * own[units5:] * one if units6 else h6)
+        total = total + p * value(half_square(outputs[0] - outputs[1]))
+    return total
+
+
+def _expected(case, layer, shared=False, scaled=True):
+    return _average(case, layer, shared, scaled, lambda d: d)
+
+
+expected = cache(_expected)
+
+
+def dropped_output(case):
+    return siamese.dropout_distance(*case.h6, case.keep)
+
+
+def dropped_outputs(case):
+    # $$ \begin{aligned}
+    #    \text{inverted:} \quad \mathbb E\,d_{\text{drop}} &= d + \frac{1 - p_{\mathrm{keep}}}{2 p_{\mathrm{keep}}}
+    #      \bigl( \lVert h^{(6)} \rVert^2 + \lVert \tilde h^{(6)} \rVert^2 \bigr), \\
+    #    \text{plain:} \quad \mathbb E\,d_{\text{drop}} &= p_{\mathrm{keep}}^2\,d + \frac{p_{\mathrm{keep}} (1 - p_{\mathrm{keep}})}{2}
+    #      \bigl( \lVert h^{(6)} \rVert^2 + \lVert \tilde h^{(6)} \rVert^2 \bigr)
+    #    \end{aligned} $$
+    return siamese.dropout_distance(*case.h6, case.keep), siamese.dropout_distance(*case.h6, case.keep, scaled=False)
+
+
+@claim("siamese-dropout-output", cases=droppings)
+def masks_on_the_output(case, dropped_outputs=dropped_outputs):
+    """All masks of both branches with their probabilities, in rational numbers."""
+    inverted, plain = dropped_outputs(case)
+    same(inverted, expected(case, "6"))
+    same(plain, expected(case, "6", scaled=False))
+
+
+@slip("siamese-dropout-output")
+def unbiased(case):
+    """Average the outputs first: inverted dropout keeps their mean, so the distance would keep its own."""
+    return case.d6, case.keep**2 * case.d6
+
+
+@slip("siamese-dropout-output")
+def weights_are_shared(case):
+    """Say that it has no effect, as the weights are shared."""
+    return case.d6, case.d6
+
+
+def orthogonal_outputs(case):
+    """Outputs of the two images that are orthogonal: (3, 0) and (0, 2), and the like."""
+    W = np.array([[Fraction(1), Fraction(0), Fraction(0)], [Fraction(0), Fraction(1), Fraction(0)]])
+    h = case.h * [1, 0, 1]
+    return replace(case, W=W, b=0 * case.b, h=h, h_tilde=case.h_tilde * [0, 1, 1])
+
+
+@slip("siamese-dropout-output", blind=orthogonal_outputs)
+def one_mask_for_the_pair(case):
+    """Use the formula for a mask that the pair shares."""
+    return case.d6 / case.keep, case.keep * case.d6
+
+
+@steps("siamese-dropout-output-steps", cases=droppings, ends_in=dropped_output)
+def one_coordinate_at_a_time(case):
+    """A dropped number has mean h and mean square h^2 / p; the two masks are independent."""
+    h, h_tilde, p = *case.h6, case.keep
+    # \mathbb E\,\tfrac12 \sum_i \bigl( \operatorname{drop}(h_i) - \operatorname{drop}(\tilde h_i) \bigr)^2
+    yield expected(case, "6")
+    zero = 0 * h
+    mean_square, mean = p * (h / p) ** 2 + (1 - p) * zero, p * (h / p) + (1 - p) * zero
+    mean_square_tilde, mean_tilde = p * (h_tilde / p) ** 2 + (1 - p) * zero, p * (h_tilde / p) + (1 - p) * zero
+    # = \sum_i \Bigl( \tfrac12\,\mathbb E \operatorname{drop}(h_i)^2 - \mathbb E \operatorname{drop}(h_i)\,\mathbb E \operatorname{drop}(\tilde h_i) + \tfrac12\,\mathbb E \operatorname{drop}(\tilde h_i)^2 \Bigr)
+    yield (mean_square / 2 - mean * mean_tilde + mean_square_tilde / 2).sum(1)
+    # = \sum_i \Bigl( \frac{h_i^2}{2 p_{\mathrm{keep}}} - h_i \tilde h_i + \frac{\tilde h_i^2}{2 p_{\mathrm{keep}}} \Bigr)
+    yield (h**2 / (2 * p) - h * h_tilde + h_tilde**2 / (2 * p)).sum(1)
+    # = d + \frac{1 - p_{\mathrm{keep}}}{2 p_{\mathrm{keep}}} \bigl( \lVert h \rVert^2 + \lVert \tilde h \rVert^2 \bigr)
+    yield half_square(h - h_tilde) + (1 - p) / (2 * p) * squares(h, h_tilde)
+
+
+def dropped_identical(case):
+    # $$ h^{(6)} = \tilde h^{(6)} \implies \mathbb E\,d_{\text{drop}}
+    #    = \frac{1 - p_{\mathrm{keep}}}{p_{\mathrm{keep}}}\,\lVert h^{(6)} \rVert^2 \ \text{ with two masks}, \quad 0 \ \text{ with one} $$
+    h = case.h6[0]
+    return siamese.dropout_distance(h, h, case.keep), siamese.dropout_distance(h, h, case.keep, shared=True)
+
+
+@claim("siamese-dropout-identical", cases=droppings)
+def masks_on_one_image_twice(case, dropped_identical=dropped_identical):
+    """The same image twice, all masks, in rational numbers; and the formula."""
+    twice = replace(case, h_tilde=case.h)
+    independent, shared = dropped_identical(case)
+    same(independent, expected(twice, "6"))
+    same(shared, expected(twice, "6", shared=True))
+    same(independent, 2 * case.noise * squares(case.h6[0]))
+
+
+@slip("siamese-dropout-identical")
+def identical_stay_identical(case):
+    """Believe that identical images stay at distance 0, whatever the masks."""
+    return 0 * case.d6, 0 * case.d6
+
+
+def dropped_shared(case):
+    # $$ \text{inverted:} \quad \mathbb E\,d_{\text{drop}} = \frac{d}{p_{\mathrm{keep}}}, \qquad
+    #    \text{plain:} \quad \mathbb E\,d_{\text{drop}} = p_{\mathrm{keep}}\,d $$
+    return siamese.dropout_distance(*case.h6, case.keep, shared=True), siamese.dropout_distance(
+        *case.h6, case.keep, shared=True, scaled=False
+    )
+
+
+@claim("siamese-dropout-shared", cases=droppings)
+def one_mask(case, dropped_shared=dropped_shared):
+    """All masks that a pair can share, in rational numbers; and the formula."""
+    inverted, plain = dropped_shared(case)
+    same(inverted, expected(case, "6", shared=True))
+    same(plain, expected(case, "6", shared=True, scaled=False))
+    same(inverted, case.d6 / case.keep)
+
+
+@slip("siamese-dropout-shared")
+def keep_squared(case):
+    """Square the probability, as if the two sides were dropped one by one."""
+    return case.d6, case.keep**2 * case.d6
+
+
+def dropped_hidden(case):
+    # $$ \mathbb E\,d_{\text{drop}} = d + \frac{1 - p_{\mathrm{keep}}}{2 p_{\mathrm{keep}}} \sum_j \Bigl( \sum_i (W^{(6)}_{ij})^2 \Bigr)
+    #    \bigl( (h^{(5)}_j)^2 + (\tilde h^{(5)}_j)^2 \bigr) $$
+    independent = siamese.dropout_distance(case.h, case.h_tilde, case.keep, W=case.W)
+    return independent, siamese.dropout_distance(case.h, case.h_tilde, case.keep, W=case.W, shared=True)
+
+
+@claim("siamese-dropout-hidden", cases=droppings)
+def masks_on_layer_5(case, dropped_hidden=dropped_hidden):
+    """All masks on layer 5, two or one a pair, then layer 6; in rational numbers."""
+    independent, shared = dropped_hidden(case)
+    same(independent, expected(case, "5"))
+    same(shared, expected(case, "5", shared=True))
+
+
+def columns(case):
+    return (case.W * case.W).sum(0)
+
+
+@slip("siamese-dropout-hidden")
+def divided_by_keep(case):
+    """Use d / p for the shared mask, as on layer 6."""
+    return dropped_hidden(case)[0], case.d6 / case.keep
+
+
+@slip("siamese-dropout-hidden")
+def weights_ignored(case):
+    """Leave the weights of layer 6 out of the noise."""
+    noise = case.noise * squares(case.h, case.h_tilde)
+    return case.d6 + noise, dropped_hidden(case)[1]
+
+
+@slip("siamese-dropout-hidden")
+def hidden_unbiased(case):
+    """Say that the mean is kept, as dropout on layer 5 keeps the mean of layer 6."""
+    return case.d6, case.d6
+
+
+@slip("siamese-dropout-hidden")
+def rows_for_columns(case):
+    """Sum the squares of a row of weights, where a unit of layer 5 has a column."""
+    rows = (case.W * case.W).sum(1)
+    rows = np.array([*rows, rows[0]])
+    return case.d6 + case.noise * (rows * (case.h**2 + case.h_tilde**2)).sum(1), dropped_hidden(case)[1]
+
+
+def dropped_both(case):
+    # $$ \mathbb E\,d_{\text{drop}} = d + \frac{1 - p_{\mathrm{keep}}}{2 p_{\mathrm{keep}}}
+    #    \bigl( \lVert h^{(6)} \rVert^2 + \lVert \tilde h^{(6)} \rVert^2 \bigr)
+    #    + \frac{1 - p_{\mathrm{keep}}}{2 p_{\mathrm{keep}}^2} \sum_j \Bigl( \sum_i (W^{(6)}_{ij})^2 \Bigr)
+    #    \bigl( (h^{(5)}_j)^2 + (\tilde h^{(5)}_j)^2 \bigr) $$
+    on_5 = siamese.dropout_distance(case.h, case.h_tilde, case.keep, W=case.W) - case.d6
+    return siamese.dropout_distance(*case.h6, case.keep) + on_5 / case.keep
+
+
+@claim("siamese-dropout-both", cases=droppings)
+def masks_on_both_layers(case, dropped_both=dropped_both):
+    """All 1024 masks of the two layers and the two branches, in rational numbers; and the formula."""
+    same(dropped_both(case), expected(case, "5 6"))
+    hidden = (columns(case) * (case.h**2 + case.h_tilde**2)).sum(1)
+    same(dropped_both(case), case.d6 + case.noise * squares(*case.h6) + case.noise / case.keep * hidden)
+
+
+@slip("siamese-dropout-both")
+def effects_added(case):
+    """Add the two effects, and forget that layer 6 divides the noise of layer 5 by p once more."""
+    return case.d6 + case.noise * (squares(*case.h6) + (columns(case) * (case.h**2 + case.h_tilde**2)).sum(1))
+
+
+@claim("siamese-dropout-margin", cases=droppings)
+def mean_of_the_maximum(case):
+    """All masks of both branches, outputs scaled so that some pass the margin and some do not; in rational numbers."""
+    # $$ \mathbb E \max(1 - d_{\text{drop}},\,0) \ \ge \ \max(1 - \mathbb E\,d_{\text{drop}},\,0) $$
+    near = replace(case, W=case.W / 4, b=case.b / 4)
+    kept = _average(near, "6", False, True, lambda d: np.maximum(1 - d, 0))
+    bound = np.maximum(1 - expected(near, "6"), 0)
+    every(zip(kept, bound, strict=True), lambda pair: pair[0] >= pair[1])
+    every([(kept, bound)], lambda both: bool((both[0] > both[1]).any()))
+
+
+# --- sparsity ---------------------------------------------------------------------------------------------------------
+
+TARGET = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Activities:
+    """Mean activities of four units between 0 and 1, and outputs that have them."""
+
+    activity: np.ndarray
+    h: np.ndarray
+    target: float
+
+    def value(self, r):
+        return self.target * np.log(self.target / r) + (1 - self.target) * np.log((1 - self.target) / (1 - r))
+
+
+def activities(rng):
+    """Away from the target, below and above; one unit is close to 1."""
+    r = np.array([rng.uniform(0.01, 0.04), *rng.uniform(0.3, 0.6, 2), rng.uniform(0.9, 0.99)])
+    noise = rng.normal(size=(6, 4))
+    return Activities(r, r + noise - noise.mean(0), TARGET)
+
+
+def kl_value(case):
+    # $$ L_j = \bar h^\star \log \frac{\bar h^\star}{\bar h_j} + (1 - \bar h^\star) \log \frac{1 - \bar h^\star}{1 - \bar h_j},
+    #    \qquad L_{\text{reg}} = \sum_j L_j, \qquad \bar h_j = \frac1N \sum_i h^{(6)}_{ij} $$
+    return siamese.divergence(case.activity, case.target), siamese.sparsity(case.h, case.target)
+
+
+@claim("siamese-kl-value", cases=activities)
+def two_outcomes(case, kl_value=kl_value):
+    """The sheet's sum over outcomes, unit by unit: active, and not; the sum over units."""
+    per_unit, total = kl_value(case)
+    law = [(case.target, 1 - case.target), *((r, 1 - r) for r in case.activity)]
+    expected_values = [sum(p * np.log(p / q) for p, q in zip(law[0], other, strict=True)) for other in law[1:]]
+    agree(per_unit, np.array(expected_values), tolerance=1e-11)
+    agree(total, sum(expected_values), tolerance=1e-11)
+
+
+@slip("siamese-kl-value")
+def one_outcome(case):
+    """Keep the first term only."""
+    each = case.target * np.log(case.target / case.activity)
+    return each, each.sum()
+
+
+@slip("siamese-kl-value")
+def arguments_exchanged(case):
+    """Exchange the two laws."""
+    r, target = case.activity, case.target
+    each = r * np.log(r / target) + (1 - r) * np.log((1 - r) / (1 - target))
+    return each, each.sum()
+
+
+@slip("siamese-kl-value")
+def mean_over_units(case):
+    """Take the mean over units."""
+    each = case.value(case.activity)
+    return each, each.mean()
+
+
+def rate_symbols():
+    """One activity in symbols, for three targets."""
+    import sympy
+
+    for target in (sympy.Rational(1, 10), sympy.Rational(1, 2), sympy.Rational(7, 9)):
+        yield Activities(np.array([sympy.Symbol("r", positive=True)]), None, target)
+
+
+def kl_derivative(case):
+    # $$ \frac{\partial L_j}{\partial \bar h_j} = -\frac{\bar h^\star}{\bar h_j} + \frac{1 - \bar h^\star}{1 - \bar h_j}
+    #    = \frac{\bar h_j - \bar h^\star}{\bar h_j\,(1 - \bar h_j)} $$
+    return siamese.d_divergence(case.activity, case.target)
+
+
+@claim("siamese-kl-derivative", cases=rate_symbols)
+def derivative_in_symbols(case, kl_derivative=kl_derivative):
+    """The derivative of the sum over both outcomes, in symbols, for targets 1/10, 1/2 and 7/9."""
+    import sympy
+
+    r, rho = case.activity[0], case.target
+    value = rho * sympy.log(rho / r) + (1 - rho) * sympy.log((1 - rho) / (1 - r))
+    same(kl_derivative(case), [sympy.diff(value, r)])
+
+
+@claim("siamese-kl-derivative", cases=activities)
+def derivative_by_complex_step(case, kl_derivative=kl_derivative):
+    """The derivative of the value, by a complex step."""
+    agree(kl_derivative(case), complex_step(lambda r: case.value(r).sum(), case.activity))
+
+
+def inside(case):
+    return case.activity, case.target
+
+
+@slip("siamese-kl-derivative")
+def first_outcome_only(case):
+    """Differentiate the first term only."""
+    r, target = inside(case)
+    return -target / r
+
+
+@slip("siamese-kl-derivative")
+def signs_turned(case):
+    """Forget the minus of log(1 / r)."""
+    r, target = inside(case)
+    return target / r - (1 - target) / (1 - r)
+
+
+@slip("siamese-kl-derivative")
+def both_minus(case):
+    """Forget that 1 - r has the derivative -1."""
+    r, target = inside(case)
+    return -target / r - (1 - target) / (1 - r)
+
+
+@slip("siamese-kl-derivative")
+def reversed_divergence(case):
+    """Differentiate the divergence of the exchanged laws."""
+    r, target = inside(case)
+    if r.dtype == object:
+        import sympy
+
+        return np.array([sympy.log(r[0] / target) - sympy.log((1 - r[0]) / (1 - target))])
+    return np.log(r / target) - np.log((1 - r) / (1 - target))
+
+
+@steps("siamese-kl-derivative-steps", cases=rate_symbols, ends_in=kl_derivative)
+def over_one_denominator(case):
+    """The products cancel in the numerator."""
+    import sympy
+
+    r, rho = case.activity, case.target
+    # \frac{\partial L_j}{\partial \bar h_j}
+    yield np.array([sympy.diff(-rho * sympy.log(r[0]) - (1 - rho) * sympy.log(1 - r[0]), r[0])])
+    # = -\frac{\bar h^\star}{\bar h_j} + \frac{1 - \bar h^\star}{1 - \bar h_j}
+    yield -rho / r + (1 - rho) / (1 - r)
+    # = \frac{-\bar h^\star (1 - \bar h_j) + (1 - \bar h^\star)\,\bar h_j}{\bar h_j\,(1 - \bar h_j)}
+    yield (-rho * (1 - r) + (1 - rho) * r) / (r * (1 - r))
+    # = \frac{\bar h_j - \bar h^\star}{\bar h_j\,(1 - \bar h_j)}
+    yield (r - rho) / (r * (1 - r))
+
+
+def kl_curvature(case):
+    # $$ \frac{\partial^2 L_j}{\partial \bar h_j^2} = \frac{\bar h^\star}{\bar h_j^2} + \frac{1 - \bar h^\star}{(1 - \bar h_j)^2} > 0 $$
+    return np.array([siamese.d_divergence(case.activity, case.target)[0].diff(case.activity[0])])
+
+
+@claim("siamese-kl-convex", cases=rate_symbols)
+def curvature_in_symbols(case, kl_curvature=kl_curvature):
+    """The derivative of the derivative, in symbols; the value and the slope are 0 at the target."""
+    r, rho = case.activity[0], case.target
+    same(kl_curvature(case), [rho / r**2 + (1 - rho) / (1 - r) ** 2])
+    same(siamese.d_divergence(np.array([rho]), rho), [0])
+
+
+@claim("siamese-kl-convex")
+def one_minimum_by_z3():
+    """For all rates and targets between 0 and 1: the curvature is positive, and the slope is 0 at the target only."""
+    import z3
+
+    r, rho = z3.Reals("r rho")
+    valid = z3.And(r > 0, r < 1, rho > 0, rho < 1)
+    proved(z3.Implies(valid, rho * (1 - r) * (1 - r) + (1 - rho) * r * r > 0))
+    proved(z3.Implies(valid, (-rho * (1 - r) + (1 - rho) * r == 0) == (r == rho)))
+    agree(siamese.divergence(np.array([0.1, 0.5]), 0.1)[:1], np.zeros(1), scale=1)
+
+
+@slip("siamese-kl-convex")
+def curvature_of_one_sign(case):
+    """Forget the minus of the inner derivative, a second time."""
+    r, rho = inside(case)
+    return rho / r**2 - (1 - rho) / (1 - r) ** 2
+
+
+@dataclass(frozen=True, eq=False)
+class Sparse:
+    """Pairs whose outputs have means between 0 and 1."""
+
+    pairs: Pairs
+    target: Any
+
+    def means(self, params, x):
+        return sum(self.pairs.branch(params, x)) / len(x)
+
+    def penalty(self, params, x):
+        r = self.means(params, x)
+        return (self.target * np.log(self.target / r) + (1 - self.target) * np.log((1 - self.target) / (1 - r))).sum()
+
+    @property
+    def r(self):
+        return self.pairs.h[0].sum(0) / len(self.pairs.x)
+
+    @property
+    def h5(self):
+        """The mean outputs of layer 5."""
+        return self.pairs.h5[0].sum(0) / len(self.pairs.x)
+
+
+def sparse(rng):
+    """Seven pairs; the bias of layer 6 brings the first branch's means between 0.3 and 0.6, for a target of 0.1."""
+    case = pairs(rng)
+    W6 = case.params.W6 / 8
+    params = replace(case.params, W6=W6)
+    off = case.branch(replace(params, b6=np.zeros(2)), case.x).mean(0)
+    return Sparse(replace(case, params=replace(params, b6=rng.uniform(0.3, 0.6, 2) - off)), TARGET)
+
+
+def _exact_sparse():
+    case = sparse(np.random.default_rng(5))
+    return [Sparse(fractions(case.pairs), Fraction(1, 10))]
+
+
+exact_sparse = cache(_exact_sparse)
+
+
+def sparse_gradients(case):
+    # $$ \frac{\partial L_{\text{reg}}}{\partial W^{(6)}_{ji}} = \frac{\bar h_j - 0.1}{\bar h_j\,(1 - \bar h_j)}\;\bar h^{(5)}_i,
+    #    \qquad \frac{\partial L_{\text{reg}}}{\partial b^{(6)}_j} = \frac{\bar h_j - 0.1}{\bar h_j\,(1 - \bar h_j)} $$
+    h, h_tilde = case.pairs.h
+    dh = siamese.d_sparsity(h, case.target)
+    gradients = siamese.backward(dh, 0 * h_tilde, case.pairs.saved).dparams
+    return gradients.W6, gradients.b6
+
+
+@claim("siamese-sparsity-gradient", cases=sparse)
+def penalty_by_complex_step(case, sparse_gradients=sparse_gradients):
+    """The derivative of the penalty along each weight and each bias of layer 6, by a complex step."""
+    dW6, db6 = sparse_gradients(case)
+    params = case.pairs.params
+    agree(dW6, complex_step(lambda W: case.penalty(replace(params, W6=W), case.pairs.x), params.W6))
+    agree(db6, complex_step(lambda b: case.penalty(replace(params, b6=b), case.pairs.x), params.b6))
+
+
+@claim("siamese-sparsity-gradient", cases=exact_sparse)
+def penalty_in_fractions(case, sparse_gradients=sparse_gradients):
+    """In rational numbers: both outcomes' derivatives, times the mean outputs of layer 5."""
+    dW6, db6 = sparse_gradients(case)
+    slope = [-case.target / r + (1 - case.target) / (1 - r) for r in case.r]
+    same(dW6, [[s * h for h in case.h5] for s in slope])
+    same(db6, slope)
+
+
+@claim("siamese-sparsity-gradient", cases=sparse)
+def penalty_by_autograd(case, sparse_gradients=sparse_gradients):
+    """PyTorch's autograd."""
+    torch = need("torch")
+    h5 = torch.tensor(case.pairs.h5[0])
+    W, b = (torch.tensor(a, requires_grad=True) for a in (case.pairs.params.W6, case.pairs.params.b6))
+    r = (h5 @ W.T + b).mean(0)
+    (TARGET * torch.log(TARGET / r) + (1 - TARGET) * torch.log((1 - TARGET) / (1 - r))).sum().backward()
+    dW6, db6 = sparse_gradients(case)
+    agree(dW6, W.grad.numpy())
+    agree(db6, b.grad.numpy())
+
+
+def outer(case, slope, h5=None):
+    """The two gradients, from the derivative by each mean."""
+    return np.outer(slope, case.h5 if h5 is None else h5), slope
+
+
+def right_slope(case):
+    return (case.r - case.target) / (case.r * (1 - case.r))
+
+
+@slip("siamese-sparsity-gradient")
+def active_outcome_only(case):
+    """Differentiate the first term only."""
+    return outer(case, -case.target / case.r)
+
+
+@slip("siamese-sparsity-gradient")
+def sign_turned(case):
+    """Turn the signs of both terms."""
+    return outer(case, -right_slope(case))
+
+
+@slip("siamese-sparsity-gradient")
+def sum_of_the_outputs(case):
+    """Forget the 1 / N of the mean."""
+    N = len(case.pairs.x)
+    return outer(case, N * right_slope(case))
+
+
+@slip("siamese-sparsity-gradient")
+def input_omitted(case):
+    """Leave the output of layer 5 out."""
+    return outer(case, right_slope(case), 1 + 0 * case.h5)
+
+
+@slip("siamese-sparsity-gradient")
+def slope_of_a_sigmoid_added(case):
+    """Multiply by the slope of a sigmoid, which layer 6 does not have."""
+    return outer(case, right_slope(case) * case.r * (1 - case.r))
+
+
+@slip("siamese-sparsity-gradient")
+def bias_zero_as_before(case):
+    """Believe that the bias has gradient 0, as it has for the distance."""
+    return outer(case, right_slope(case))[0], 0 * case.r
+
+
+def sparse_both(case):
+    # $$ \frac{\partial}{\partial W^{(6)}_{ji}} \bigl( L_{\text{reg}} + \tilde L_{\text{reg}} \bigr)
+    #    = \frac{\bar h_j - 0.1}{\bar h_j\,(1 - \bar h_j)}\;\bar h^{(5)}_i
+    #    + \frac{\bar{\tilde h}_j - 0.1}{\bar{\tilde h}_j\,(1 - \bar{\tilde h}_j)}\;\bar{\tilde h}{}^{(5)}_i $$
+    dh = [siamese.d_sparsity(h, case.target) for h in case.pairs.h]
+    return siamese.backward(*dh, case.pairs.saved).dparams.W6
+
+
+def sparse_twins(rng):
+    """Small weights, so that both branches have means between 0 and 1."""
+    case = sparse(rng)
+    params = replace(case.pairs.params, W6=case.pairs.params.W6 / 8, b6=rng.uniform(0.3, 0.6, 2))
+    return Sparse(replace(case.pairs, params=params), TARGET)
+
+
+@claim("siamese-sparsity-both", cases=sparse_twins)
+def both_penalties(case, sparse_both=sparse_both):
+    """Both penalties, shared weights: the derivative of their sum by a complex step."""
+    params = case.pairs.params
+
+    def both(W):
+        moved = replace(params, W6=W)
+        return case.penalty(moved, case.pairs.x) + case.penalty(moved, case.pairs.x_tilde)
+
+    agree(sparse_both(case), complex_step(both, params.W6))
+
+
+@slip("siamese-sparsity-both")
+def second_penalty_subtracted(case):
+    """Subtract the second branch's part, as the distance does."""
+    dh = [siamese.d_sparsity(h, case.target) for h in case.pairs.h]
+    return siamese.backward(dh[0], -dh[1], case.pairs.saved).dparams.W6
+
+
+def sparse_one(case):
+    # $$ \frac{\partial L_{\text{reg}}}{\partial W^{(6)}_{ji}}
+    #    = \frac{h^{(6)}_j - 0.1}{h^{(6)}_j\,(1 - h^{(6)}_j)}\;h^{(5)}_i \qquad (N = 1,\ 0 < h^{(6)}_j < 1) $$
+    dh = siamese.d_sparsity(case.pairs.h[0], case.target)
+    return siamese.backward(dh, 0 * dh, case.pairs.saved).dparams.W6
+
+
+def one_sparse(rng):
+    """One image, outputs between 0.3 and 0.6."""
+    case = sparse(rng).pairs
+    one = replace(case, x=case.x[:1], x_tilde=case.x_tilde[:1], labels=case.labels[:1])
+    off = one.branch(replace(one.params, b6=np.zeros(2)), one.x)[0]
+    return Sparse(replace(one, params=replace(one.params, b6=rng.uniform(0.3, 0.6, 2) - off)), TARGET)
+
+
+@claim("siamese-sparsity-one-image", cases=one_sparse)
+def one_image_by_complex_step(case, sparse_one=sparse_one):
+    """One image: by a complex step, and by the formula."""
+    params = case.pairs.params
+    agree(sparse_one(case), complex_step(lambda W: case.penalty(replace(params, W6=W), case.pairs.x), params.W6))
+    h = case.pairs.h[0][0]
+    agree(sparse_one(case), np.outer((h - 0.1) / (h * (1 - h)), case.pairs.h5[0][0]))
+
+
+@slip("siamese-sparsity-one-image")
+def reversed_for_one_image(case):
+    """Use the divergence of the exchanged laws."""
+    h = case.pairs.h[0][0]
+    return np.outer(np.log(h / 0.1) - np.log((1 - h) / 0.9), case.pairs.h5[0][0])
+
+
+def sparse_sigmoid(case):
+    # $$ \frac{\partial L_{\text{reg}}}{\partial W^{(6)}_{ji}}
+    #    = \frac{\bar h_j - 0.1}{\bar h_j\,(1 - \bar h_j)}\;\frac1N \sum_{\text{images}} h^{(6)}_j (1 - h^{(6)}_j)\,h^{(5)}_i,
+    #    \qquad h^{(6)} = \sigma(z^{(6)}) $$
+    z = case.h[0]
+    dz = siamese.d_sparsity(activation.sigmoid(z), TARGET) * activation.d_sigmoid(z)
+    return siamese.backward(dz, 0 * dz, case.saved).dparams.W6
+
+
+@claim("siamese-sparsity-sigmoid", cases=pairs)
+def sigmoid_by_complex_step(case, sparse_sigmoid=sparse_sigmoid):
+    """The linear output goes through a sigmoid first, so that its mean is between 0 and 1; by a complex step."""
+
+    def penalty(W):
+        r = (1 / (1 + np.exp(-case.branch(replace(case.params, W6=W), case.x)))).mean(0)
+        return (TARGET * np.log(TARGET / r) + (1 - TARGET) * np.log((1 - TARGET) / (1 - r))).sum()
+
+    agree(sparse_sigmoid(case), complex_step(penalty, case.params.W6))
+
+
+@slip("siamese-sparsity-sigmoid")
+def sigmoid_slope_forgotten(case):
+    """Leave the slope of the sigmoid out."""
+    dz = siamese.d_sparsity(activation.sigmoid(case.h[0]), TARGET)
+    return siamese.backward(dz, 0 * dz, case.saved).dparams.W6
+
+
+@slip("siamese-sparsity-sigmoid")
+def sigmoid_slope_of_the_mean(case):
+    """Take the slope at the mean activity, out of the mean over images."""
+    h = activation.sigmoid(case.h[0])
+    dz = siamese.d_sparsity(h, TARGET) * (h.mean(0) * (1 - h.mean(0)))
+    return siamese.backward(dz, 0 * dz, case.saved).dparams.W6
+
+
+@claim("siamese-sparsity-domain")
+def rates_outside():
+    """Means at or beyond 0 and 1 are refused, in the value and in the gradient."""
+    for rate in (-0.5, 0.0, 1.0, 1.5):
+        refuses(lambda rate=rate: siamese.divergence([0.5, rate], 0.1), naming="activity")
+        refuses(lambda rate=rate: siamese.d_divergence([0.5, rate], 0.1), naming="activity")
+        for f in (siamese.sparsity, siamese.d_sparsity):
+            refuses(lambda rate=rate, f=f: f([[0.4, rate - 0.2], [0.5, rate + 0.2]], 0.1), naming="h")
+    refuses(lambda: siamese.divergence([0.5], 1.0), naming="target")
+
+
+@claim("siamese-sparsity-domain")
+def rates_outside_in_torch():
+    """PyTorch: a mean of 1.5 makes the value NaN, and the gradient is a finite number all the same."""
+    torch = need("torch")
+    r = torch.tensor(1.5, dtype=torch.float64, requires_grad=True)
+    value = 0.1 * torch.log(0.1 / r) + 0.9 * torch.log(0.9 / (1 - r))
+    value.backward()
+    every([value.item()], lambda v: bool(np.isnan(v)))
+    agree(r.grad.item(), (1.5 - 0.1) / (1.5 * (1 - 1.5)))
+
+
+# --- in floating point ------------------------------------------------------------------------------------------------
+
+
+@claim("siamese-large-outputs")
+def outputs_far_beyond():
+    """Outputs of 1e200: the distance is infinite, the loss of a pair of two classes is 0, and nothing is NaN."""
+    h = np.array([[1e200, 1.0]])
+    every([siamese.distance(h, -h)[0], siamese.loss(h, -h, [0])], lambda value: bool(value == np.inf))
+    same(int(siamese.loss(h, -h, [1])), 0)
+    agree(siamese.d_loss(h, -h, [1])[0], np.zeros((1, 2)), scale=1)
+    agree(siamese.d_loss(h, -h, [0])[0], 2 * h)
+
+
+def example():
+    """Parameters and pairs of the smallest sizes that tell shapes apart."""
+    return draw(np.random.default_rng(1), 4)
+
+
+@claim("siamese-bad-input")
+def refused_by_name():
+    """Wrong shapes and dtypes, ragged lists, NaN, labels, steps, probabilities and counts."""
+    case = example()
+    p, x = case.params, case.x
+    ragged = [[1.0, 2.0], [3.0]]
+    for bad in (x[0], x[:, :4], x.astype(complex), x * np.nan, ragged, x[:0], [["a"]], [[None]]):
+        refuses(lambda bad=bad: siamese.forward(p, bad, x), naming="x")
+    for bad in (x[:3], x[:, :4], x > 0, ragged):
+        refuses(lambda bad=bad: siamese.forward(p, x, bad), naming="x_tilde")
+    for bad in (None, astuple(p), *(replace(p, **{name: np.ones((4, 4, 4))}) for name in FIELDS), replace(p, W6=p.W6.T)):
+        refuses(lambda bad=bad: siamese.forward(bad, x, x), naming="params")
+    refuses(lambda: siamese.forward(replace(p, slope=np.ones(1)), x, x), naming="params")
+    refuses(lambda: siamese.forward(p, x, x, params_tilde=replace(p, slope=np.ones(3))), naming="params_tilde")
+    refuses(lambda: siamese.descend(p, replace(p, W5=p.W5.T), 0.1), naming="dparams")
+    for bad in (-1, np.nan, "a", [0.1]):
+        refuses(lambda bad=bad: siamese.descend(p, p, bad), naming="step")
+    h, h_tilde = case.h
+    for bad in (case.labels[:3], case.labels + 1, case.labels * 1.0, -case.labels - 1, ragged):
+        refuses(lambda bad=bad: siamese.loss(h, h_tilde, bad), naming="labels")
+        refuses(lambda bad=bad: siamese.d_loss(h, h_tilde, bad), naming="labels")
+    for f in (siamese.distance, lambda a, b: siamese.dropout_distance(a, b, 0.5)):
+        refuses(lambda f=f: f(h[0], h_tilde), naming="h")
+        refuses(lambda f=f: f(h, h_tilde[:1]), naming="h_tilde")
+    refuses(lambda: siamese.backward(h[:1], h_tilde, case.saved), naming="dh")
+    refuses(lambda: siamese.backward(h, h_tilde.T, case.saved), naming="dh_tilde")
+    for bad in (0, 1.5, np.nan, None, [0.5, 0.5]):
+        refuses(lambda bad=bad: siamese.dropout_distance(h, h_tilde, bad), naming="keep")
+    refuses(lambda: siamese.dropout_distance(h, h_tilde, 0.5, W=np.ones((2, 5))), naming="W")
+    for f in (siamese.prelu, siamese.d_prelu):
+        refuses(lambda f=f: f(x[0], 0.1), naming="z")
+        refuses(lambda f=f: f(x, np.ones(4)), naming="slope")
+    count_of = siamese.parameter_count
+    refuses(lambda: count_of((3,), (), (8, 9), size=4), naming="channels")
+    refuses(lambda: count_of((3, 0), (3,), (8, 9), size=4), naming="channels")
+    refuses(lambda: count_of((3, 4), (3, 3), (8, 9), size=4), naming="kernel_sizes")
+    refuses(lambda: count_of((3, 4), (3,), (8,), size=4), naming="widths")
+    refuses(lambda: count_of((3, 4), (3,), (8, 9), size=0), naming="size")
+    refuses(lambda: count_of((3, 4), (3,), (8, 9), size=4.5), naming="size")
+    refuses(lambda: count_of((3, 4), (3,), (8, 9), size=4, strides=(1, 2)), naming="strides")
+    refuses(lambda: count_of((3, 4), (3,), (8, 9), size=4, slopes=-1), naming="slopes")
+    refuses(lambda: count_of((3, 4), (3,), (8, 9), size=4, pooled=1), naming="pooled")
+    refuses(lambda: count_of((3, 4), (3,), (8, 9), size=4, tied="no"), naming="tied")
+
+
+@claim("siamese-pure", cases=untied_pairs)
+def inputs_unchanged(case):
+    """Arrays that cannot be written to; then the same calls again: the same bits."""
+    before = [np.array(a) for a in (case.x, case.x_tilde, case.labels, *astuple(case.params), *astuple(case.params_tilde))]
+    given = (case.x, case.x_tilde, case.labels, *(getattr(p, name) for p in (case.params, case.params_tilde) for name in FIELDS))
+    for array in given:
+        array.setflags(write=False)
+    runs = []
+    for _ in range(2):
+        h, h_tilde, saved = siamese.forward(case.params, case.x, case.x_tilde, params_tilde=case.params_tilde)
+        dh = siamese.d_loss(h, h_tilde, case.labels)
+        gradients = siamese.backward(*dh, saved)
+        after = siamese.descend(case.params, gradients.dparams, 0.1)
+        arrays = (h, h_tilde, *dh, *astuple(gradients.dparams), *astuple(gradients.dparams_tilde), *astuple(after))
+        runs.append(np.concatenate([np.ravel(a) for a in arrays]))
+    agree(runs[1], runs[0], tolerance=0)
+    for array, copy in zip(given, before, strict=True):
+        agree(array, copy, tolerance=0, scale=1)
