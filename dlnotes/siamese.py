@@ -289,9 +289,8 @@ def _array(name, value, ndim):
         value = value.astype(float)
     if value.ndim not in ndim or value.size == 0:
         raise ValueError(f"{name} has shape {value.shape}; expected {' or '.join(map(str, ndim))} axes, not empty")
-    if value.dtype.kind not in "fO" or any(
-        isinstance(entry, str | bool | complex | list | type(None)) for entry in value.flat if value.dtype == object
-    ):
+    strange = str | bool | complex | list | type(None)
+    if value.dtype.kind not in "fO" or (value.dtype == object and any(isinstance(v, strange) for v in value.flat)):
         raise ValueError(f"{name} has dtype {value.dtype}; expected real numbers")
     if value.dtype.kind == "f" and not np.isfinite(value).all():
         raise ValueError(f"{name} holds an infinity or NaN; expected finite numbers")
@@ -303,10 +302,12 @@ def _matrix(name, value):
 
 
 def _number(name, value, holds, expected):
-    array = np.asarray(value)
-    if array.ndim or array.dtype.kind not in "fiuO" or not (array.dtype.kind == "O" or np.isfinite(array)):
-        raise ValueError(f"{name} is {value!r}; expected {expected}")
-    if not holds(array[()]):
+    try:
+        array = np.asarray(value)
+        fits = array.ndim == 0 and array.dtype.kind in "fiuO" and holds(array[()]) and array < np.inf
+    except (TypeError, ValueError):  # not a number, or a ragged list
+        fits = False
+    if not fits:
         raise ValueError(f"{name} is {value}; expected {expected}")
     return array[()]
 

@@ -1371,7 +1371,7 @@ def rounded_down():
 
 # --- in the long run --------------------------------------------------------------------------------------------------
 
-ETA = 0.25
+ETA = 1 / 16
 
 
 def trained(case):
@@ -1531,14 +1531,14 @@ def three_classes(rng):
 
 @claim("siamese-training-ends", cases=three_classes)
 def trained_to_the_end(case):
-    """Two thousand steps of gradient descent with the chapter's own formulas."""
+    """Four hundred steps of gradient descent with the chapter's own formulas."""
     # $$ L < 10^{-3}, \qquad \lVert \nabla L \rVert < 10^{-2} $$
     note("gradient descent")
     params = case.params
-    for _ in range(2000):
+    for _ in range(400):
         h, h_tilde, saved = siamese.forward(params, case.x, case.x_tilde)
         dparams = siamese.backward(*siamese.d_loss(h, h_tilde, case.labels), saved).dparams
-        params = siamese.descend(params, dparams, 0.1)
+        params = siamese.descend(params, dparams, 0.3)
     at_most(siamese.loss(h, h_tilde, case.labels), 1e-3)
     at_most(np.sqrt(sum((a**2).sum() for a in astuple(dparams))), 1e-2)
 
