@@ -112,9 +112,10 @@ def loss(h, h_tilde, labels):
 
 
 def d_loss(h, h_tilde, labels):
-    """Return ``(dh, dh_tilde)``, the gradients of ``loss`` by the outputs, each (N, D6): g * (h - h_tilde) / N and minus it.
+    """Return ``(dh, dh_tilde)``, gradients of ``loss`` by the outputs, (N, D6): g (h - h_tilde) / N, and minus it.
 
-    Claims siamese-output-gradient, siamese-margin-kink: at d = 1 the pair is left alone. Arguments and errors: as ``loss``.
+    Claims siamese-output-gradient, siamese-margin-kink: at d = 1 a pair of two classes is left alone.
+    Arguments and errors: as ``loss``.
     """
     d = distance(h, h_tilde)
     labels = _labels(labels, len(d))
@@ -323,10 +324,15 @@ def _parameters(name, params, like=None):
     """Check that the shapes fit one another, or those of `like`."""
     if not isinstance(params, Parameters):
         raise ValueError(f"{name} is of type {type(params).__name__}; expected Parameters")
-    given = Parameters(*(_array(name, a, (0, 1, 2)) for a in (params.W5, params.b5, params.slope, params.W6, params.b6)))
+    given = Parameters(
+        *(_array(name, a, (0, 1, 2)) for a in (params.W5, params.b5, params.slope, params.W6, params.b6))
+    )
     shapes = [a.shape for a in astuple(given)]
     if like is not None:
-        fits, expected = shapes == [a.shape for a in astuple(like)], f"those of params, {[*map(np.shape, astuple(like))]}"
+        fits, expected = (
+            shapes == [a.shape for a in astuple(like)],
+            f"those of params, {[*map(np.shape, astuple(like))]}",
+        )
     else:
         D5, D6 = given.b5.size, given.b6.size
         fits = given.W5.ndim == 2 and given.W5.shape[0] == D5 and given.slope.shape in ((), (D5,))

@@ -1,7 +1,8 @@
 """Siamese networks: the claims of the chapter, in its order.
 
 Letters, as on the page: h4 is the input of layer 5, one image of the pair; a tilde is the other image; Delta h is the
-difference of the two branches; g = dL/dd is 1 for a pair of one class, -1 for a near pair of two classes, 0 for a far one.
+difference of the two branches; g = dL/dd is 1 for a pair of one class, -1 for a near pair of two classes, 0 for a
+far one.
 """
 
 from dataclasses import astuple, dataclass, replace
@@ -13,7 +14,21 @@ from typing import Any
 import numpy as np
 
 from dlnotes import activation, convolution, siamese, softmax
-from dlnotes.check import agree, at_most, claim, complex_step, differ, every, need, note, proved, refuses, same, slip, steps
+from dlnotes.check import (
+    agree,
+    at_most,
+    claim,
+    complex_step,
+    differ,
+    every,
+    need,
+    note,
+    proved,
+    refuses,
+    same,
+    slip,
+    steps,
+)
 from dlnotes.siamese import Parameters
 
 FIELDS = ("W5", "b5", "slope", "W6", "b6")
@@ -44,7 +59,8 @@ class Pairs:
         d = sum((h - h_tilde).T ** 2) / 2
         near = (np.real(d) if d.dtype.kind == "c" else d) < 1
         return sum(
-            (1 - d_i if near_i else 0 * d_i) if label else d_i for d_i, near_i, label in zip(d, near, self.labels, strict=True)
+            (1 - d_i if near_i else 0 * d_i) if label else d_i
+            for d_i, near_i, label in zip(d, near, self.labels, strict=True)
         ) / len(d)
 
     @property
@@ -148,7 +164,9 @@ def draw(rng, N, slopes=1, untied=False, number=lambda a: np.round(a * 64) / 64)
     order = np.argsort(first.d)
     middle = N // 2
     scale = (first.d[order[middle - 1]] * first.d[order[middle]]) ** -0.25
-    shrink = [replace(p, W6=number(scale * p.W6), b6=number(scale * p.b6)) if p else None for p in (params, params_tilde)]
+    shrink = [
+        replace(p, W6=number(scale * p.W6), b6=number(scale * p.b6)) if p else None for p in (params, params_tilde)
+    ]
     labels = np.empty(N, int)
     labels[order] = np.arange(N) % 2 if middle % 2 else (np.arange(N) + 1) % 2
     case = replace(first, labels=labels, params=shrink[0], params_tilde=shrink[1])
@@ -252,7 +270,8 @@ def by_autograd(case, name):
 
 def outputs(case):
     # $$ z^{(5)} = W^{(5)} h^{(4)} + b^{(5)},
-    #    \qquad h^{(5)}_j = \begin{cases} z^{(5)}_j & \text{if } z^{(5)}_j > 0 \\ a\,z^{(5)}_j & \text{if not} \end{cases},
+    #    \qquad h^{(5)}_j = \begin{cases} z^{(5)}_j & \text{if } z^{(5)}_j > 0 \\ a\,z^{(5)}_j & \text{if not}
+    #    \end{cases},
     #    \qquad h^{(6)} = W^{(6)} h^{(5)} + b^{(6)} $$
     h, h_tilde, saved = siamese.forward(case.params, case.x, case.x_tilde, params_tilde=case.params_tilde)
     return h, h_tilde, siamese.prelu(saved.z, saved.params.slope)
@@ -267,7 +286,12 @@ def one_by_one(params, x):
             z = sum(w * entry for w, entry in zip(weights, row, strict=True)) + params.b5[j]
             units.append(z if z > 0 else np.broadcast_to(params.slope, (3,))[j] * z)
         h5.append(units)
-        h6.append([sum(w * u for w, u in zip(row6, units, strict=True)) + b for row6, b in zip(params.W6, params.b6, strict=True)])
+        h6.append(
+            [
+                sum(w * u for w, u in zip(row6, units, strict=True)) + b
+                for row6, b in zip(params.W6, params.b6, strict=True)
+            ]
+        )
     return np.array(h6), np.array(h5)
 
 
@@ -299,7 +323,7 @@ def relu_in_layer_5(case):
 @slip("siamese-forward")
 def activation_on_the_last_layer(case):
     """Put a ReLU on layer 6 too."""
-    return tuple(h * (h > 0) for h in case.h) + (case.h5[0],)
+    return *(h * (h > 0) for h in case.h), case.h5[0]
 
 
 def loss_value(case):
@@ -322,7 +346,12 @@ def loss_by_definition(case, loss_value=loss_value):
 def loss_in_fractions(case, loss_value=loss_value):
     """The same in rational arithmetic."""
     d, value = loss_value(case)
-    same(d, np.array([sum((a - b) * (a - b) for a, b in zip(*pair, strict=True)) / 2 for pair in zip(*case.h, strict=True)]))
+    same(
+        d,
+        np.array(
+            [sum((a - b) * (a - b) for a, b in zip(*pair, strict=True)) / 2 for pair in zip(*case.h, strict=True)]
+        ),
+    )
     same(value, case.loss(case.params, case.params))
 
 
@@ -359,7 +388,8 @@ def product_as_printed(case):
 
 
 def printed_distance(case):
-    # $$ \check d(h, h) = \tfrac12 \sum_i h_i^4, \qquad \frac{\partial \check d}{\partial h} = h \odot \tilde h \odot \tilde h $$
+    # $$ \check d(h, h) = \tfrac12 \sum_i h_i^4, \qquad \frac{\partial \check d}{\partial h} = h \odot \tilde h \odot
+    #    \tilde h $$
     h, h_tilde = case.h
     return (h * h * h * h).sum(1) / 2, h * h_tilde * h_tilde
 
@@ -391,7 +421,8 @@ def derivative_of_the_difference(case):
 
 
 def output_gradient(case):
-    # $$ \frac{\partial L}{\partial h^{(6)}} = g\,\Delta h^{(6)}, \qquad \frac{\partial L}{\partial \tilde h^{(6)}} = -g\,\Delta h^{(6)} $$
+    # $$ \frac{\partial L}{\partial h^{(6)}} = g\,\Delta h^{(6)}, \qquad \frac{\partial L}{\partial \tilde h^{(6)}} =
+    #    -g\,\Delta h^{(6)} $$
     return siamese.d_loss(*case.h, case.labels)
 
 
@@ -545,7 +576,8 @@ def both_branches_hold_the_weights(case):
     # \frac{\partial L}{\partial W^{(6)}}
     yield derivative(case, "W6")
     dh, dh_tilde = siamese.d_loss(*case.h, case.labels)
-    # = \frac{\partial L}{\partial h^{(6)}}\,(h^{(5)})^\top + \frac{\partial L}{\partial \tilde h^{(6)}}\,(\tilde h^{(5)})^\top
+    # = \frac{\partial L}{\partial h^{(6)}}\,(h^{(5)})^\top + \frac{\partial L}{\partial \tilde h^{(6)}}\,(\tilde
+    #    h^{(5)})^\top
     yield dh.T @ case.h5[0] + dh_tilde.T @ case.h5[1]
     e = case.g * (case.h[0] - case.h[1])
     # = g\,\Delta h^{(6)}\,(h^{(5)})^\top - g\,\Delta h^{(6)}\,(\tilde h^{(5)})^\top
@@ -798,7 +830,7 @@ def pushes(case):
 
 @claim("siamese-equal-outputs", cases=close_outputs)
 def pushes_by_complex_step(case, pushes=pushes):
-    """Complex-step gradients of this loss, and of one half the squared gap to the margin; at equal outputs ours is 0."""
+    """Complex-step gradients of this loss, and of half the squared gap to the margin; ours is 0 at equal outputs."""
     ours, hadsell = pushes(case)
 
     def gap(h):
@@ -820,8 +852,10 @@ def pushed_most_when_closest(case):
 
 
 def dz5(case):
-    # $$ \frac{\partial L}{\partial z^{(5)}} = g\,\bigl( (W^{(6)})^\top \Delta h^{(6)} \bigr) \odot \operatorname{prelu}'(z^{(5)}),
-    #    \qquad \frac{\partial L}{\partial \tilde z^{(5)}} = -g\,\bigl( (W^{(6)})^\top \Delta h^{(6)} \bigr) \odot \operatorname{prelu}'(\tilde z^{(5)}) $$
+    # $$ \frac{\partial L}{\partial z^{(5)}} = g\,\bigl( (W^{(6)})^\top \Delta h^{(6)} \bigr) \odot
+    #    \operatorname{prelu}'(z^{(5)}),
+    #    \qquad \frac{\partial L}{\partial \tilde z^{(5)}} = -g\,\bigl( (W^{(6)})^\top \Delta h^{(6)} \bigr) \odot
+    #    \operatorname{prelu}'(\tilde z^{(5)}) $$
     dh, dh_tilde = siamese.d_loss(*case.h, case.labels)
     slopes = [siamese.d_prelu(z, case.params.slope) for z in case.z]
     return (dh @ case.params.W6) * slopes[0], (dh_tilde @ case.params.W6) * slopes[1]
@@ -840,7 +874,9 @@ def by_z(case):
     z, z_tilde = case.z
     if z.dtype == object:
         return exact_by_z(case)
-    return complex_step(lambda v: loss_from_z(case, v, z_tilde), z), complex_step(lambda v: loss_from_z(case, z, v), z_tilde)
+    return complex_step(lambda v: loss_from_z(case, v, z_tilde), z), complex_step(
+        lambda v: loss_from_z(case, z, v), z_tilde
+    )
 
 
 def _exact_by_z(case):
@@ -887,13 +923,14 @@ def first_mask_twice(case):
 
 def dW5(case):
     # $$ \frac{\partial L}{\partial W^{(5)}}
-    #    = \frac{\partial L}{\partial z^{(5)}}\,(h^{(4)})^\top + \frac{\partial L}{\partial \tilde z^{(5)}}\,(\tilde h^{(4)})^\top $$
+    #    = \frac{\partial L}{\partial z^{(5)}}\,(h^{(4)})^\top + \frac{\partial L}{\partial \tilde z^{(5)}}\,(\tilde
+    #    h^{(4)})^\top $$
     return siamese.backward(*siamese.d_loss(*case.h, case.labels), case.saved).dparams.W5
 
 
 @claim("siamese-prelu-layer-gradient", cases=pairs)
 def prelu_layer_by_complex_step(case, dW5=dW5):
-    """The derivative of the loss along each weight of layer 5, by a complex step; the masks of the two branches differ."""
+    """The derivative of the loss along each weight of layer 5, by a complex step; the masks of the branches differ."""
     close(dW5(case), derivative(case, "W5"))
 
 
@@ -979,15 +1016,18 @@ def through_layer_5(case):
     # \frac{\partial L}{\partial W^{(5)}}
     yield derivative(case, "W5")
     dz = by_z(case)
-    # = \frac{\partial L}{\partial z^{(5)}}\,(h^{(4)})^\top + \frac{\partial L}{\partial \tilde z^{(5)}}\,(\tilde h^{(4)})^\top
+    # = \frac{\partial L}{\partial z^{(5)}}\,(h^{(4)})^\top + \frac{\partial L}{\partial \tilde z^{(5)}}\,(\tilde
+    #    h^{(4)})^\top
     yield dz[0].T @ case.x + dz[1].T @ case.x_tilde
     back = (case.g * (case.h[0] - case.h[1])) @ case.params.W6
-    # = g \bigl( (W^{(6)})^\top \Delta h^{(6)} \odot \operatorname{prelu}'(z^{(5)}) \bigr) (h^{(4)})^\top - g \bigl( (W^{(6)})^\top \Delta h^{(6)} \odot \operatorname{prelu}'(\tilde z^{(5)}) \bigr) (\tilde h^{(4)})^\top
+    # = g \bigl( (W^{(6)})^\top \Delta h^{(6)} \odot \operatorname{prelu}'(z^{(5)}) \bigr) (h^{(4)})^\top - g \bigl(
+    #    (W^{(6)})^\top \Delta h^{(6)} \odot \operatorname{prelu}'(\tilde z^{(5)}) \bigr) (\tilde h^{(4)})^\top
     yield (back * case.slopes[0]).T @ case.x - (back * case.slopes[1]).T @ case.x_tilde
 
 
 def db5(case):
-    # $$ \frac{\partial L}{\partial b^{(5)}} = \frac{\partial L}{\partial z^{(5)}} + \frac{\partial L}{\partial \tilde z^{(5)}} $$
+    # $$ \frac{\partial L}{\partial b^{(5)}} = \frac{\partial L}{\partial z^{(5)}} + \frac{\partial L}{\partial \tilde
+    #    z^{(5)}} $$
     return siamese.backward(*siamese.d_loss(*case.h, case.labels), case.saved).dparams.b5
 
 
@@ -1135,7 +1175,8 @@ def mask_from_the_output(case):
 
 def dx(case):
     # $$ \frac{\partial L}{\partial h^{(4)}} = (W^{(5)})^\top \frac{\partial L}{\partial z^{(5)}},
-    #    \qquad \frac{\partial L}{\partial \tilde h^{(4)}} = (W^{(5)})^\top \frac{\partial L}{\partial \tilde z^{(5)}} $$
+    #    \qquad \frac{\partial L}{\partial \tilde h^{(4)}} = (W^{(5)})^\top \frac{\partial L}{\partial \tilde z^{(5)}}
+    #    $$
     gradients = siamese.backward(*siamese.d_loss(*case.h, case.labels), case.saved)
     return gradients.dx, gradients.dx_tilde
 
@@ -1207,7 +1248,8 @@ def networks():
 
 
 def count(network):
-    # $$ P = \sum_{i=1}^{4} (k_i^2\,F_{i-1} + 1)\,F_i + (n_{\mathrm h}\,n_{\mathrm w}\,F_4 + 1)\,D_5 + D_5 + (D_5 + 1)\,D_6 $$
+    # $$ P = \sum_{i=1}^{4} (k_i^2\,F_{i-1} + 1)\,F_i + (n_{\mathrm h}\,n_{\mathrm w}\,F_4 + 1)\,D_5 + D_5 + (D_5 +
+    #    1)\,D_6 $$
     return siamese.parameter_count(
         network.channels,
         network.kernels,
@@ -1229,7 +1271,9 @@ def torch_counts(network, count=count):
     """Build the branch in PyTorch, and add up its parameters."""
     nn = need("torch").nn
     inputs = network.shapes[-5][1]
-    layers = [nn.Conv2d(C, F, k) for k, C, F in zip(network.kernels, network.channels, network.channels[1:], strict=False)]
+    layers = [
+        nn.Conv2d(C, F, k) for k, C, F in zip(network.kernels, network.channels, network.channels[1:], strict=False)
+    ]
     units, outputs = network.widths
     layers += [nn.Linear(inputs, units), nn.PReLU(units), nn.Linear(units, outputs)]
     same(count(network), sum(p.numel() for p in nn.Sequential(*layers).parameters()))
@@ -1375,7 +1419,8 @@ ETA = 1 / 16
 
 
 def trained(case):
-    # $$ \tilde W_0 = W_0 \ \text{ and both receive } \ \frac{\partial L}{\partial W} + \frac{\partial L}{\partial \tilde W}
+    # $$ \tilde W_0 = W_0 \ \text{ and both receive } \ \frac{\partial L}{\partial W} + \frac{\partial L}{\partial
+    #    \tilde W}
     #    \implies \tilde W_t = W_t \ \text{ for all } t $$
     for _ in range(3):
         case = replace(case, params=siamese.descend(case.params, case.gradients.dparams, ETA))
@@ -1385,9 +1430,7 @@ def trained(case):
 def train_copies(case, rule):
     """Two copies of the weights, three steps; `rule` turns the two branches' gradients into what each copy receives."""
     for _ in range(3):
-        sent = [
-            Parameters(*(derivative(case, name, branch) for name in FIELDS)) for branch in ("first", "second")
-        ]
+        sent = [Parameters(*(derivative(case, name, branch) for name in FIELDS)) for branch in ("first", "second")]
         copies = [
             Parameters(*(a - ETA * da for a, da in zip(astuple(copy), received, strict=True)))
             for copy, received in zip((case.params, case.second), rule(*map(astuple, sent)), strict=True)
@@ -1432,7 +1475,7 @@ def half_the_sum(case):
 
 
 def doubled(case):
-    """Each pair of the batch, and the same pair with its images exchanged; a branch for each image, of equal weights."""
+    """Each pair of the batch, and the same pair with its images exchanged; two branches of equal weights."""
     both = np.concatenate([case.x, case.x_tilde]), np.concatenate([case.x_tilde, case.x])
     return Pairs(*both, np.concatenate([case.labels, case.labels]), case.params, case.params)
 
@@ -1488,7 +1531,8 @@ def equal_at_every_step(case):
 
 
 def permuted_outputs(case):
-    # $$ (W^{(5)},\ b^{(5)},\ W^{(6)}) \ \to \ (A W^{(5)},\ A b^{(5)},\ W^{(6)} A^{-1}) \quad \text{leaves } h^{(6)} \text{ as it was} $$
+    # $$ (W^{(5)},\ b^{(5)},\ W^{(6)}) \ \to \ (A W^{(5)},\ A b^{(5)},\ W^{(6)} A^{-1}) \quad \text{leaves } h^{(6)}
+    #    \text{ as it was} $$
     return siamese.forward(other_weights(case.params, TURN), case.x, case.x_tilde)[0]
 
 
@@ -1525,7 +1569,9 @@ def three_classes(rng):
     centres = rng.normal(size=(3, 4)) * 2
     x = np.repeat(centres, 3, axis=0) + 0.1 * rng.normal(size=(9, 4))
     i, j = np.triu_indices(9, 1)
-    weights = Parameters(rng.normal(size=(24, 4)) / 2, np.zeros(24), np.array(0.25), rng.normal(size=(2, 24)) / 10, np.zeros(2))
+    weights = Parameters(
+        rng.normal(size=(24, 4)) / 2, np.zeros(24), np.array(0.25), rng.normal(size=(2, 24)) / 10, np.zeros(2)
+    )
     return Pairs(x[i], x[j], (i // 3 != j // 3).astype(int), weights)
 
 
@@ -1545,7 +1591,9 @@ def trained_to_the_end(case):
 
 # --- the terms of the loss --------------------------------------------------------------------------------------------
 
-GRID = [(label, Fraction(k, 10)) for label in (0, 1) for k in range(25)]  # label, and r: the outputs (r, r) and 0 have d = r^2
+GRID = [
+    (label, Fraction(k, 10)) for label in (0, 1) for k in range(25)
+]  # label, and r: the outputs (r, r) and 0 have d = r^2
 
 
 def no_loss():
@@ -1615,7 +1663,8 @@ def free_outputs(rng):
 @claim("siamese-free-embeddings", cases=free_outputs)
 def outputs_set_free(case):
     """Move the outputs themselves down the loss of all pairs."""
-    # $$ \lVert \Delta h^{(6)} \rVert \to 0 \ \text{ within a class}, \qquad \lVert \Delta h^{(6)} \rVert \ge \sqrt2 - 10^{-3} \ \text{ across} $$
+    # $$ \lVert \Delta h^{(6)} \rVert \to 0 \ \text{ within a class}, \qquad \lVert \Delta h^{(6)} \rVert \ge \sqrt2 -
+    #    10^{-3} \ \text{ across} $$
     note("gradient descent")
     h = case.h
     i, j, different = case.pairs_of()
@@ -1817,7 +1866,8 @@ def dropped_outputs(case):
     # $$ \begin{aligned}
     #    \text{inverted:} \quad \mathbb E\,d_{\text{drop}} &= d + \frac{1 - p_{\mathrm{keep}}}{2 p_{\mathrm{keep}}}
     #      \bigl( \lVert h^{(6)} \rVert^2 + \lVert \tilde h^{(6)} \rVert^2 \bigr), \\
-    #    \text{plain:} \quad \mathbb E\,d_{\text{drop}} &= p_{\mathrm{keep}}^2\,d + \frac{p_{\mathrm{keep}} (1 - p_{\mathrm{keep}})}{2}
+    #    \text{plain:} \quad \mathbb E\,d_{\text{drop}} &= p_{\mathrm{keep}}^2\,d + \frac{p_{\mathrm{keep}} (1 -
+    #    p_{\mathrm{keep}})}{2}
     #      \bigl( \lVert h^{(6)} \rVert^2 + \lVert \tilde h^{(6)} \rVert^2 \bigr)
     #    \end{aligned} $$
     return siamese.dropout_distance(*case.h6, case.keep), siamese.dropout_distance(*case.h6, case.keep, scaled=False)
@@ -1865,9 +1915,11 @@ def one_coordinate_at_a_time(case):
     zero = 0 * h
     mean_square, mean = p * (h / p) ** 2 + (1 - p) * zero, p * (h / p) + (1 - p) * zero
     mean_square_tilde, mean_tilde = p * (h_tilde / p) ** 2 + (1 - p) * zero, p * (h_tilde / p) + (1 - p) * zero
-    # = \sum_i \Bigl( \tfrac12\,\mathbb E \operatorname{drop}(h_i)^2 - \mathbb E \operatorname{drop}(h_i)\,\mathbb E \operatorname{drop}(\tilde h_i) + \tfrac12\,\mathbb E \operatorname{drop}(\tilde h_i)^2 \Bigr)
+    # = \sum_i \Bigl( \tfrac12\,\mathbb E \operatorname{drop}(h_i)^2 - \mathbb E \operatorname{drop}(h_i)\,\mathbb E
+    #    \operatorname{drop}(\tilde h_i) + \tfrac12\,\mathbb E \operatorname{drop}(\tilde h_i)^2 \Bigr)
     yield (mean_square / 2 - mean * mean_tilde + mean_square_tilde / 2).sum(1)
-    # = \sum_i \Bigl( \frac{h_i^2}{2 p_{\mathrm{keep}}} - h_i \tilde h_i + \frac{\tilde h_i^2}{2 p_{\mathrm{keep}}} \Bigr)
+    # = \sum_i \Bigl( \frac{h_i^2}{2 p_{\mathrm{keep}}} - h_i \tilde h_i + \frac{\tilde h_i^2}{2 p_{\mathrm{keep}}}
+    #    \Bigr)
     yield (h**2 / (2 * p) - h * h_tilde + h_tilde**2 / (2 * p)).sum(1)
     # = d + \frac{1 - p_{\mathrm{keep}}}{2 p_{\mathrm{keep}}} \bigl( \lVert h \rVert^2 + \lVert \tilde h \rVert^2 \bigr)
     yield half_square(h - h_tilde) + (1 - p) / (2 * p) * squares(h, h_tilde)
@@ -1875,7 +1927,8 @@ def one_coordinate_at_a_time(case):
 
 def dropped_identical(case):
     # $$ h^{(6)} = \tilde h^{(6)} \implies \mathbb E\,d_{\text{drop}}
-    #    = \frac{1 - p_{\mathrm{keep}}}{p_{\mathrm{keep}}}\,\lVert h^{(6)} \rVert^2 \ \text{ with two masks}, \quad 0 \ \text{ with one} $$
+    #    = \frac{1 - p_{\mathrm{keep}}}{p_{\mathrm{keep}}}\,\lVert h^{(6)} \rVert^2 \ \text{ with two masks}, \quad 0
+    #    \ \text{ with one} $$
     h = case.h6[0]
     return siamese.dropout_distance(h, h, case.keep), siamese.dropout_distance(h, h, case.keep, shared=True)
 
@@ -1920,7 +1973,8 @@ def keep_squared(case):
 
 
 def dropped_hidden(case):
-    # $$ \mathbb E\,d_{\text{drop}} = d + \frac{1 - p_{\mathrm{keep}}}{2 p_{\mathrm{keep}}} \sum_j \Bigl( \sum_i (W^{(6)}_{ij})^2 \Bigr)
+    # $$ \mathbb E\,d_{\text{drop}} = d + \frac{1 - p_{\mathrm{keep}}}{2 p_{\mathrm{keep}}} \sum_j \Bigl( \sum_i
+    #    (W^{(6)}_{ij})^2 \Bigr)
     #    \bigl( (h^{(5)}_j)^2 + (\tilde h^{(5)}_j)^2 \bigr) $$
     independent = siamese.dropout_distance(case.h, case.h_tilde, case.keep, W=case.W)
     return independent, siamese.dropout_distance(case.h, case.h_tilde, case.keep, W=case.W, shared=True)
@@ -2024,7 +2078,8 @@ def activities(rng):
 
 
 def kl_value(case):
-    # $$ L_j = \bar h^\star \log \frac{\bar h^\star}{\bar h_j} + (1 - \bar h^\star) \log \frac{1 - \bar h^\star}{1 - \bar h_j},
+    # $$ L_j = \bar h^\star \log \frac{\bar h^\star}{\bar h_j} + (1 - \bar h^\star) \log \frac{1 - \bar h^\star}{1 -
+    #    \bar h_j},
     #    \qquad L_{\text{reg}} = \sum_j L_j, \qquad \bar h_j = \frac1N \sum_i h^{(6)}_{ij} $$
     return siamese.divergence(case.activity, case.target), siamese.sparsity(case.h, case.target)
 
@@ -2144,7 +2199,8 @@ def over_one_denominator(case):
 
 
 def kl_curvature(case):
-    # $$ \frac{\partial^2 L_j}{\partial \bar h_j^2} = \frac{\bar h^\star}{\bar h_j^2} + \frac{1 - \bar h^\star}{(1 - \bar h_j)^2} > 0 $$
+    # $$ \frac{\partial^2 L_j}{\partial \bar h_j^2} = \frac{\bar h^\star}{\bar h_j^2} + \frac{1 - \bar h^\star}{(1 -
+    #    \bar h_j)^2} > 0 $$
     return np.array([siamese.d_divergence(case.activity, case.target)[0].diff(case.activity[0])])
 
 
@@ -2217,7 +2273,8 @@ exact_sparse = cache(_exact_sparse)
 
 
 def sparse_gradients(case):
-    # $$ \frac{\partial L_{\text{reg}}}{\partial W^{(6)}_{ji}} = \frac{\bar h_j - 0.1}{\bar h_j\,(1 - \bar h_j)}\;\bar h^{(5)}_i,
+    # $$ \frac{\partial L_{\text{reg}}}{\partial W^{(6)}_{ji}} = \frac{\bar h_j - 0.1}{\bar h_j\,(1 - \bar h_j)}\;\bar
+    #    h^{(5)}_i,
     #    \qquad \frac{\partial L_{\text{reg}}}{\partial b^{(6)}_j} = \frac{\bar h_j - 0.1}{\bar h_j\,(1 - \bar h_j)} $$
     h, h_tilde = case.pairs.h
     dh = siamese.d_sparsity(h, case.target)
@@ -2369,7 +2426,8 @@ def reversed_for_one_image(case):
 
 def sparse_sigmoid(case):
     # $$ \frac{\partial L_{\text{reg}}}{\partial W^{(6)}_{ji}}
-    #    = \frac{\bar h_j - 0.1}{\bar h_j\,(1 - \bar h_j)}\;\frac1N \sum_{\text{images}} h^{(6)}_j (1 - h^{(6)}_j)\,h^{(5)}_i,
+    #    = \frac{\bar h_j - 0.1}{\bar h_j\,(1 - \bar h_j)}\;\frac1N \sum_{\text{images}} h^{(6)}_j (1 -
+    #    h^{(6)}_j)\,h^{(5)}_i,
     #    \qquad h^{(6)} = \sigma(z^{(6)}) $$
     z = case.h[0]
     dz = siamese.d_sparsity(activation.sigmoid(z), TARGET) * activation.d_sigmoid(z)
@@ -2452,7 +2510,12 @@ def refused_by_name():
         refuses(lambda bad=bad: siamese.forward(p, bad, x), naming="x")
     for bad in (x[:3], x[:, :4], x > 0, ragged):
         refuses(lambda bad=bad: siamese.forward(p, x, bad), naming="x_tilde")
-    for bad in (None, astuple(p), *(replace(p, **{name: np.ones((4, 4, 4))}) for name in FIELDS), replace(p, W6=p.W6.T)):
+    for bad in (
+        None,
+        astuple(p),
+        *(replace(p, **{name: np.ones((4, 4, 4))}) for name in FIELDS),
+        replace(p, W6=p.W6.T),
+    ):
         refuses(lambda bad=bad: siamese.forward(bad, x, x), naming="params")
     refuses(lambda: siamese.forward(replace(p, slope=np.ones(1)), x, x), naming="params")
     refuses(lambda: siamese.forward(p, x, x, params_tilde=replace(p, slope=np.ones(3))), naming="params_tilde")
@@ -2490,8 +2553,15 @@ def refused_by_name():
 @claim("siamese-pure", cases=untied_pairs)
 def inputs_unchanged(case):
     """Arrays that cannot be written to; then the same calls again: the same bits."""
-    before = [np.array(a) for a in (case.x, case.x_tilde, case.labels, *astuple(case.params), *astuple(case.params_tilde))]
-    given = (case.x, case.x_tilde, case.labels, *(getattr(p, name) for p in (case.params, case.params_tilde) for name in FIELDS))
+    before = [
+        np.array(a) for a in (case.x, case.x_tilde, case.labels, *astuple(case.params), *astuple(case.params_tilde))
+    ]
+    given = (
+        case.x,
+        case.x_tilde,
+        case.labels,
+        *(getattr(p, name) for p in (case.params, case.params_tilde) for name in FIELDS),
+    )
     for array in given:
         array.setflags(write=False)
     runs = []

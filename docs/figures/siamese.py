@@ -35,7 +35,9 @@ def network():
     ax.annotate("", (6.8, 12.0), (9.8, 10.5), arrowprops=arrow)
     ax.text(3.2, 11.6, "$h^{(6)}$", ha="center", fontsize=12)
     ax.text(9.2, 11.6, r"$\tilde h^{(6)}$", ha="center", fontsize=12)
-    ax.text(6.2, 12.4, r"$d = \frac{1}{2}\,\Vert h^{(6)} - \tilde h^{(6)} \Vert^2$", ha="center", va="center", fontsize=13)
+    ax.text(
+        6.2, 12.4, r"$d = \frac{1}{2}\,\Vert h^{(6)} - \tilde h^{(6)} \Vert^2$", ha="center", va="center", fontsize=13
+    )
     return figure
 
 

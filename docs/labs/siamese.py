@@ -1,7 +1,8 @@
 # %% [markdown]
 # # Verification of digits
 #
-# Two images: is it the same digit? A siamese network answers by a distance. Here its two dense layers are trained on the
+# Two images: is it the same digit? A siamese network answers by a distance. Here its two dense layers are trained on
+# the
 # handwritten digits of scikit-learn, with the formulas of the chapter alone: `dlnotes.siamese`, and NumPy.
 #
 # **What is compared.** The distance $d$ between the outputs, against the same distance between the raw pixels.
@@ -11,8 +12,10 @@
 # - The digits 0 to 7: one half of the images to train on, a quarter to choose thresholds on, a quarter to test on.
 # - The digits 8 and 9: no image of them is trained on, and no threshold is chosen on them. They are a second test.
 #
-# **The threshold.** A pair is called *same* if its distance is below a number. That number is chosen on the validation pairs, for the
-# network and for the pixels separately, as the one with the most right answers there. The test pairs are looked at once, after that.
+# **The threshold.** A pair is called *same* if its distance is below a number. That number is chosen on the
+# validation pairs, for the
+# network and for the pixels separately, as the one with the most right answers there. The test pairs are looked at
+# once, after that.
 # Half of all pairs, in each split, are of one class: guessing is right half of the time.
 
 # %%
@@ -29,8 +32,17 @@ x, labels = digits.data / 16, digits.target  # (1797, 64), from 0 to 1
 order = rng.permutation(len(x))
 known, unseen = order[labels[order] < 8], order[labels[order] >= 8]
 train, validation, test = np.split(known, [len(known) // 2, 3 * len(known) // 4])
-assert not set(train) & set(test) and not set(validation) & set(test)
-print(len(train), "images to train on,", len(validation), "to choose on,", len(test), "to test on,", len(unseen), "of unseen digits")
+assert len({*train, *validation, *test}) == len(known)
+print(
+    len(train),
+    "images to train on,",
+    len(validation),
+    "to choose on,",
+    len(test),
+    "to test on,",
+    len(unseen),
+    "of unseen digits",
+)
 
 
 # %% [markdown]
@@ -58,6 +70,7 @@ def draw_pairs(images, count):
 
 # %%
 def dense(units, inputs):
+    """Weights for ReLU-like units, after He."""
     return rng.normal(size=(units, inputs)) * np.sqrt(2 / inputs)
 
 
@@ -86,6 +99,7 @@ assert np.mean(losses[-100:]) < 0.05 < np.mean(losses[:20])
 
 # %%
 def embed(features):
+    """The outputs of layer 6."""
     return siamese.forward(params, features, features)[0]
 
 
@@ -98,6 +112,7 @@ def best_threshold(distances, different):
 
 
 def accuracy(distances, different, threshold):
+    """The share of right answers."""
     return ((distances >= threshold) == different).mean()
 
 
@@ -113,8 +128,10 @@ for name, space in {"raw pixels": x, "network": outputs}.items():
         print(f"{name:12s} {split:28s} right: {found[name, split]:.1%}   (threshold {threshold:.2f})")
 
 # %% [markdown]
-# On pairs of digits that it was trained on, the network is far better than the pixels. On the two digits that it never saw, it is worse
-# than the pixels: nothing in its training asked it to tell an 8 from a 9. Eight classes are too few to learn a distance for all digits.
+# On pairs of digits that it was trained on, the network is far better than the pixels. On the two digits that it
+# never saw, it is worse
+# than the pixels: nothing in its training asked it to tell an 8 from a 9. Eight classes are too few to learn a
+# distance for all digits.
 
 # %%
 seen, new = splits
