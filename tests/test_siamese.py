@@ -208,7 +208,7 @@ exact_pairs = cache(_exact_pairs)
 
 def _exact_untied_pairs():
     """The same in Fractions, with a set of weights for each branch."""
-    return [fractions(draw(np.random.default_rng(seed), 5, untied=True)) for seed in (12, 13)]
+    return [fractions(draw(np.random.default_rng(seed), 5, untied=True)) for seed in (12,)]
 
 
 exact_untied_pairs = cache(_exact_untied_pairs)
@@ -696,7 +696,7 @@ def sign_of_the_second_branch(case):
 
 def twin_pairs():
     """Shared weights, in Fractions; each case also as two branches of equal weights."""
-    return exact_pairs()
+    return exact_pairs()[:1]
 
 
 def tied_gradients(case):
@@ -1268,7 +1268,7 @@ def entries_of_arrays(network, count=count):
 
 @claim("siamese-parameter-count", cases=networks)
 def torch_counts(network, count=count):
-    """Build the branch in PyTorch, and add up its parameters."""
+    """Build the branch in PyTorch, and add up its parameters. Its PReLU has one slope unless told otherwise."""
     nn = need("torch").nn
     inputs = network.shapes[-5][1]
     layers = [
@@ -1277,6 +1277,7 @@ def torch_counts(network, count=count):
     units, outputs = network.widths
     layers += [nn.Linear(inputs, units), nn.PReLU(units), nn.Linear(units, outputs)]
     same(count(network), sum(p.numel() for p in nn.Sequential(*layers).parameters()))
+    same(sum(p.numel() for p in nn.PReLU().parameters()), 1)
 
 
 @slip("siamese-parameter-count")

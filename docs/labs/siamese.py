@@ -130,8 +130,8 @@ for name, space in {"raw pixels": x, "network": outputs}.items():
 # %% [markdown]
 # On pairs of digits that it was trained on, the network is far better than the pixels. On the two digits that it
 # never saw, it is worse
-# than the pixels: nothing in its training asked it to tell an 8 from a 9. Eight classes are too few to learn a
-# distance for all digits.
+# than the pixels: nothing in its training asked it to tell an 8 from a 9. A distance learnt on
+# eight classes need not serve new ones.
 
 # %%
 seen, new = splits
