@@ -129,8 +129,7 @@ for name, space in {"raw pixels": x, "network": outputs}.items():
 
 # %% [markdown]
 # On pairs of digits that it was trained on, the network is far better than the pixels. On the two digits that it
-# never saw, it is worse
-# than the pixels: nothing in its training asked it to tell an 8 from a 9. A distance learnt on
+# never saw, it is worse than the pixels: nothing in its training asked it to tell an 8 from a 9. A distance learnt on
 # eight classes need not serve new ones.
 
 # %%
