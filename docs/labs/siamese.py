@@ -2,8 +2,7 @@
 # # Verification of digits
 #
 # Two images: is it the same digit? A siamese network answers by a distance. Here its two dense layers are trained on
-# the
-# handwritten digits of scikit-learn, with the formulas of the chapter alone: `dlnotes.siamese`, and NumPy.
+# the handwritten digits of scikit-learn, with the formulas of the chapter alone: `dlnotes.siamese`, and NumPy.
 #
 # **What is compared.** The distance $d$ between the outputs, against the same distance between the raw pixels.
 #
@@ -12,10 +11,10 @@
 # - The digits 0 to 7: one half of the images to train on, a quarter to choose thresholds on, a quarter to test on.
 # - The digits 8 and 9: no image of them is trained on, and no threshold is chosen on them. They are a second test.
 #
-# **The threshold.** A pair is called *same* if its distance is below a number. That number is chosen on the
-# validation pairs, for the
-# network and for the pixels separately, as the one with the most right answers there. The test pairs are looked at
-# once, after that.
+# **The threshold.** A pair is called *same* if its distance is below a number. That number is chosen on the validation
+# pairs, for the network and for the pixels separately, as the one with the most right answers there. The test pairs are
+# looked at once, after that.
+#
 # Half of all pairs, in each split, are of one class: guessing is right half of the time.
 
 # %%
