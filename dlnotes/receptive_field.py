@@ -198,8 +198,8 @@ def forward(network, x, *, act=activation.relu, skip=None, after=False):
     Raises:
         ValueError: the skip does not join two outputs of one shape, or as dlnotes.convolution.conv2d.
     """
-    pairs = skip is None or (isinstance(skip, tuple | list) and len(skip) == 2)
-    if not pairs or (skip and not 0 <= skip[0] < skip[1] <= len(network)):
+    pair = isinstance(skip, tuple | list) and len(skip) == 2 and all(isinstance(layer, int) for layer in skip)
+    if skip is not None and not (pair and 0 <= skip[0] < skip[1] <= len(network)):
         raise ValueError(f"skip is {skip!r}; expected None, or (i, j) with 0 <= i < j <= {len(network)}")
     h = [np.asarray(x)]
     for j, (w, b) in enumerate(network, 1):
@@ -278,7 +278,9 @@ def _sizes(layers, axis, n):
         if isinstance(layer, Join):
             ends = {_sizes(branch, axis, sizes[-1])[-1] for branch in layer.branches}
             if len(ends) > 1:
-                raise ValueError(f"n is {n}: branches of sizes {sorted(ends)} join at layer {number}; expected one size")
+                raise ValueError(
+                    f"n is {n}: branches of sizes {sorted(ends)} join at layer {number}; expected one size"
+                )
             sizes.append(ends.pop())
         else:
             k, stride, padding, dilation = layer.along(axis)
@@ -352,8 +354,10 @@ def _line(number, line):
         else:
             name, place = names[place] if place < len(names) else None, place + 1
         if name is None or name in options or not (word.isascii() and word.isdigit()):
-            raise ValueError(f"text line {number}, {line!r}: {word!r} is not expected here; write kernel stride padding "
-                             "dilation, or their names with numbers")
+            raise ValueError(
+                f"text line {number}, {line!r}: {word!r} is not expected here; write kernel stride padding "
+                "dilation, or their names with numbers"
+            )
         options[name] = int(word)
     if "kernel_size" not in options:
         raise ValueError(f"text line {number}, {line!r}: no kernel; expected its size first")
