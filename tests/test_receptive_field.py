@@ -325,7 +325,7 @@ def padding_forgotten(case):
 @slip("receptive-field-interval")
 def one_too_many(case):
     """End at S i - Z + R."""
-    return ends(case) + [0, 1]
+    return ends(case) + np.array([0, 1])
 
 
 @slip("receptive-field-interval", blind=lambda case: [Layer(k, 1, p, d) for k, _, p, d in map(numbers, case)])
@@ -1227,7 +1227,7 @@ def by_z3(case, output=output):
         difference = x[i, j] - x[4 - i, 4 - j]
         size = z3.If(difference > 0, difference, -difference)
         right.append(y[i, j] == (1 - size if (i, j) in CORNERS else 0))
-    box = z3.And(*(z3.And(0 <= letter, letter <= 1) for letter in x.flat))
+    box = z3.And(*(z3.And(letter >= 0, letter <= 1) for letter in x.flat))
     proved(z3.Implies(box, z3.And(*right)))
 
 
@@ -1277,10 +1277,8 @@ def trained(channels_per_layer, steps, act=True):
     right = 0
     for step in range(steps):
         y = network(images)
-        if act:
-            loss = entropy(y[ends], wanted[ends]) + entropy(y, wanted)
-        else:
-            loss = ((y[ends] - wanted[ends]) ** 2).mean()
+        squares = ((y[ends] - wanted[ends]) ** 2).mean()
+        loss = entropy(y[ends], wanted[ends]) + entropy(y, wanted) if act else squares
         ways.zero_grad()
         loss.backward()
         ways.step()
@@ -1464,7 +1462,7 @@ def all_threshold_functions(best=best_linear):
 def attained(best=best_linear):
     """A linear network that has 9 of 16 images right in all 25 pixels, above a level of 0: y = 1 - 2a - 2d."""
     network = [(np.zeros((f, c, 3, 3), int), np.zeros(f, int)) for c, f in itertools.pairwise([1, 16, 16, 16, 1])]
-    (w1, b1), *middle, (w4, b4) = network
+    (w1, _), *middle, (w4, b4) = network
     moves = [(2, 2), (0, 0), (2, 0), (0, 2), (1, 1)]
     for channel, move in enumerate(moves):
         w1[channel, 0, *move] = 1
@@ -1769,7 +1767,7 @@ def row_by_row(case, rows=rows):
 @slip("receptive-field-table", blind=lambda case: ("3\n2", [Layer(3), Layer(2)], 9))
 def each_layer_alone(case):
     """Take each layer for the first one."""
-    text, layers, n = case
+    _, layers, _ = case
     found = rows(case)
     for row, layer in zip(found[1:], layers, strict=True):
         row[3] = layer.stride
