@@ -53,37 +53,25 @@ def growing():
 
 
 def strides():
-    """Two outputs of a chain with strides: the jump between them, the padding that they meet."""
-    layers = [Layer(3, 2, 1), Layer(3, 2, 1), Layer(3, 1, 1)]
-    sizes = [16, 8, 4, 4]
-    figure, ax = canvas(21.4, 9.6, 0.36)
-    names = ["input", "stride 2", "stride 2", "stride 1"]
-    left, jump = 5.4, 1
-    for level in range(4):
-        row, jump = 2.7 * (3 - level) + 0.2, [1, 2, 4, 4][level]
+    """A chain with a stride: what outputs 1 and 2 see in each layer, and how far apart that is."""
+    layers = [Layer(3, 2, 1), Layer(3, 1, 1)]
+    sizes, jumps, names = [10, 5, 5], [1, 2, 2], ["input", "layer 1,\nstride 2", "layer 2"]
+    figure, ax = canvas(14.6, 8.0, 0.46)
+    left = 3.4
+    for level in range(3):
+        row = 2.5 * (2 - level) + 0.1
         for column in range(sizes[level]):
-            box(ax, left + jump * column + 0.05, row, 0.9, 0.9)
-        for output, color, shift in ((0, "C1", 0.0), (1, "C0", 0.0)):
+            box(ax, left + jumps[level] * column + 0.05, row, 0.9, 0.9)
+        for output, color in ((1, "C1"), (2, "C0")):
             first, last = receptive_field.interval(layers[level:], output)
-            for column in range(first, last + 1):
-                inside = 0 <= column < sizes[level]
-                place = left + jump * column
-                if place < 0.2 or place > 21:
-                    continue
-                box(ax, place + 0.05, row, 0.9, 0.9, fill=color, alpha=0.4 if inside else 0.12, edge=color)
-        ax.text(left + 16.3, row - 0.35, names[level], ha="right", va="bottom", fontsize=11)
+            ends = [left + jumps[level] * first + 0.1, left + jumps[level] * last + 0.9]
+            ax.plot(ends, [row + 0.8 + 0.45 * output] * 2, color=color, linewidth=5, solid_capstyle="butt")
+        ax.text(1.9, row + 0.45, names[level], ha="right", va="center", fontsize=11)
+    for column in (-1, 10):  # the padding that is met
+        ax.text(left + column + 0.5, 5.55, "0", ha="center", va="center", fontsize=11)
     found = receptive_field.receptive_field(layers)
-    bottom = 2.7 * 3 + 1.45
-    for output, color, down in ((0, "C1", 0.0), (1, "C0", 0.35)):
-        first, last = receptive_field.interval(layers, output)
-        first = max(first, -5.3)
-        ax.plot([left + first, left + last + 1], [bottom + down - 0.1] * 2, color=color, linewidth=2.6)
     ax.text(
-        left + 16.0,
-        bottom + 0.05,
-        f"R = {found.size},  S = {found.stride},  Z = {found.padding}",
-        ha="right",
-        fontsize=12,
+        left + 5, 7.7, f"$R = {found.size}$,   $S = {found.stride}$,   $Z = {found.padding}$", ha="center", fontsize=13
     )
     return figure
 
