@@ -713,6 +713,7 @@ def joins():
     """Branches of one stride; the first pair is centred, the others are not; the last join stands in a chain."""
     yield [Layer(5, 2, 2)], [Layer(1, 2)]
     yield [Layer(3, 2, 1)], [Layer(2, 2)]
+    yield [Layer(2, 3, 1)], [Layer(2, 3)]  # together more than either
     yield [Layer(2, 1, 1), Layer(4, 3, 0)], [Layer(3, 3, 1)]
     yield [Layer(3, 2, 1), Join([[Layer(3, 1, 1)], [Layer(2, 1, 1), Layer(2)]])], [Layer(2, 2)]
 
@@ -813,6 +814,7 @@ def sizes_never_equal(case):
 
     every(case, lambda join: accepted(*join) == possible(*join))
     refuses(lambda: receptive_field.receptive_field([Join([[Layer(3, 2)], []])]), naming="layers")
+    refuses(lambda: receptive_field.receptive_field([Join([[Layer(3, 2, 1)], []])]), naming="layers")  # one centre
     refuses(lambda: receptive_field.receptive_field([Join([[Layer(3)], []])]), naming="layers")
     refuses(lambda: receptive_field.output_size([Join([[Layer(3, 2, 1)], [Layer(2, 2)]])], 7), naming="n")
     only_even, only_odd = Join([[Layer(2, 2)], [Layer(3, 2, 1)]]), Join([[Layer(3, 2, 1)], [Layer(2, 2, 1)]])
@@ -1238,6 +1240,25 @@ def random_interiors(case):
     y = receptive_field.forward(receptive_field.corner_network(), x)
     same((y == np.rint(y)).all(), np.True_)
     same(np.rint(y).astype(int), target(x))
+
+
+@claim("receptive-field-corner-network", cases=lambda rng: rng.integers(-2, 3, (1, 1, 4, 5)))
+def layers_written_out(case):
+    """Three convolutions written out, relu after the first two, the skip added where it is said, in whole numbers."""
+    network = whole_network(np.random.default_rng(case.sum() % 7), 3)
+
+    def layer(h, number):
+        return convolution.conv2d(h, *network[number], padding=1)
+
+    one = exactly(layer(case, 0))
+    two = layer(one, 1)
+    ways = {(None, False): exactly(two), ((1, 2), False): exactly(two + one), ((1, 2), True): exactly(two) + one}
+    for (skip, after), h in ways.items():
+        y = receptive_field.forward(network, case, act=exactly, skip=skip, after=after)
+        same(y, layer(h, 2))
+    y = receptive_field.forward(network, case, act=exactly, skip=(0, 3))
+    same(y, layer(exactly(two), 2) + case)
+    same((y < 0).any(), np.True_)
 
 
 @slip("receptive-field-corner-network")
@@ -1702,6 +1723,7 @@ def lines_are_named():
         "3 stride",
         "stride 2",
         "3 stride 2 1",
+        "3 padding 1 2",
         "3 2 stride 2",
         "3 padding 1 padding 1",
         "3 1 1 0",
