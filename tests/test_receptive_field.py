@@ -425,7 +425,8 @@ def one_quotient_of_two(case):
     R, S, Z = below.size, below.stride, below.padding
     n = np.array(case.sizes)
     n_below = np.array([receptive_field.output_size(case.layers[:-1], m) for m in case.sizes])
-    # \left\lfloor \frac{n_{\mathrm{below}} + 2\,\text{padding} - \text{dilation}\,(k - 1) - 1}{\text{stride}} \right\rfloor + 1
+    # \left\lfloor \frac{n_{\mathrm{below}} + 2\,\text{padding}
+    #   - \text{dilation}\,(k - 1) - 1}{\text{stride}} \right\rfloor + 1
     yield (n_below + 2 * padding - dilation * (k - 1) - 1) // stride + 1
     # = \left\lfloor \frac{\lfloor (n + 2Z - R) / S \rfloor + 2\,\text{padding}
     #   - \text{dilation}\,(k - 1)}{\text{stride}} \right\rfloor + 1
