@@ -142,7 +142,7 @@ assert found["network", new] < found["raw pixels", new]
 #
 # The eight outputs of the test images, on the two directions in which they vary most; and the loss.
 
-# %%
+# %% alt="Left: the test images in the plane of largest variance, one cluster a digit. Right: the loss falls by two orders of magnitude in steps."
 shown = outputs[test] - outputs[test].mean(0)
 _, _, directions = np.linalg.svd(shown, full_matrices=False)
 plane = shown @ directions[:2].T
@@ -163,7 +163,7 @@ plt.show()
 #
 # Within a class the distances are small. Across classes they pile up beyond $d = 1$, where the loss stops pushing.
 
-# %%
+# %% alt="Histogram of the distances of test pairs: those of one class lie near 0, those of two classes beyond the margin at 1."
 i, j, different = splits[seen]
 d = siamese.distance(outputs[i], outputs[j])
 print(f"median distance: {np.median(d[different == 0]):.3f} within a class, {np.median(d[different == 1]):.2f} across")
