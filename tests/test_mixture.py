@@ -397,6 +397,16 @@ def shares_of_draws(case, drawn=drawn):
         agree(share, law, tolerance=4 * np.sqrt(law * (1 - law) / DRAWS), scale=1.0)
 
 
+@claim("mixture-sampling", cases=one_input)
+def neighbours_are_independent(case):
+    """Two examples one after the other have the same component, in 200 000 pairs, as often as two draws of pi have."""
+    note("Monte-Carlo")
+    components = mixture.sample(case.x, case.pi, case.W, np.random.default_rng(11))[0]
+    law = (case.pi**2).sum()
+    error = 4 * np.sqrt(law * (1 - law) / (DRAWS / 2))
+    agree((components[::2] == components[1::2]).mean(), law, tolerance=error, scale=1.0)
+
+
 class Extreme(np.random.Generator):
     """A generator whose uniform numbers are all one number."""
 
@@ -872,6 +882,8 @@ def loss_by_definition(case, mean_loss=mean_loss):
     """The probability of label 1, or what is left to 1, one example at a time."""
     logs = [math.log(p if label else 1 - p) for p, label in zip(case.p.tolist(), case.labels, strict=True)]
     agree(mean_loss(case), -sum(logs) / case.N)
+    unsigned = replace(case, labels=case.labels.astype(np.uint8))  # 2 * 0 - 1 is 255 there
+    agree(mean_loss(unsigned), -sum(logs) / case.N)
 
 
 @claim("mixture-loss", cases=urns)
@@ -1230,6 +1242,7 @@ def no_overflow():
             agree(mixture.responsibilities(*beyond), [[0.4, 0.6]] * N)
         unused = [[1e200]], [0], [0.4, 0.6, 0], [[1e200], [1e200], [-1]]
         agree(mixture.responsibilities(*unused), [[0.4, 0.6, 0]])
+        agree(mixture.probability([[1.7e308, -1.7e308]], [1.0], [[1.7e308, 1.7e308]]), [0.5])
         single = np.array([[3e38]], np.float32), [0], np.ones(1, np.float32), np.array([[3e38]], np.float32)
         same(str(mixture.loss(*single)), "inf")
         refuses(lambda: mixture.probability([[1.0]], [largest, largest], [[1.0], [1.0]]), naming="pi")
