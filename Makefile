@@ -27,8 +27,8 @@ lint: .venv/proves  ## check style
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m ruff format --check .
 
-bench: .venv/proves  ## time the formulas beside their named peers
-	@$(BIN)/python -m pytest -p no:cacheprovider -c benchmarks/pytest.ini benchmarks
+bench: .venv/proves  ## time the fast core beside its named peers, about 15 minutes; keeps the results
+	@$(BIN)/python -m pytest -p no:cacheprovider -c benchmarks/pytest.ini benchmarks --results benchmarks/results
 
 lock: .venv/proves  ## choose new versions for the lock files
 	@$(PIP) --quiet uv

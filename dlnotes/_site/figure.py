@@ -81,7 +81,8 @@ def svg_of(path: Path, name: str) -> str:
     """The SVG, from the cache when neither the function nor what it imports has changed. Raises LookupError."""
     if not path.is_file():
         raise LookupError(f"no file {path}")
-    state = {**evidence.inputs(path), __file__: Path(__file__).read_text(encoding="utf-8")}
+    read = [Path(__file__), *sorted(Path("benchmarks/results").glob("*.json"))]  # what a figure may draw
+    state = {**evidence.inputs(path), **{str(file): file.read_text(encoding="utf-8") for file in read}}
     cached = FOLDER / f"{path.stem}-{name}-{hashlib.sha256(str(state).encode()).hexdigest()[:16]}.svg"
     if not cached.exists():
         command = [sys.executable, "-m", "dlnotes._site.figure", str(path), name]

@@ -52,7 +52,7 @@ class Page:
 
 
 # The blocks of this site, and whether they take an argument.
-BLOCKS = {"claim": True, "figure": True, "question": True, "quote": True, "see": True}
+BLOCKS = {"claim": True, "figure": True, "question": True, "quote": True, "see": True, "timings": True}
 BLOCKS |= {"chapters": False, "ledger": False, "questions": False}
 
 _BLOCK = re.compile(r"^(?P<before>[\s>*+-]*)(?P<slashes>/{3,})\s*(?P<name>\w*)\s*(?P<bar>\|?)\s*(?P<argument>.*?)\s*$")

@@ -2,7 +2,7 @@
 
 mkdocs converts every page after every save. Here a page whose sources are as they were is kept, and so is its part of
 the search index. Claims run in a process beside the server; when a file of them is done, its page turns from grey to
-green or red.
+green or red. Then the labs run.
 """
 
 import functools
@@ -18,9 +18,9 @@ from material.plugins.search.plugin import SearchIndex
 from mkdocs.commands import serve
 from mkdocs.structure.pages import Page
 
-from dlnotes._site import evidence, pages, wheel
+from dlnotes._site import evidence, labs, pages, wheel
 
-_SHOWS_OTHERS = re.compile(r"^/{3,}\s*(see|ledger|questions|chapters)\b", re.M)
+_SHOWS_OTHERS = re.compile(r"^/{3,}\s*(see|ledger|questions|chapters|timings)\b", re.M)
 _SHOWS_FILE = re.compile(r"^/{3,}\s*(?:quote|figure)\s*\|\s*(\S+?)::", re.M)
 _LEFT_OUT = re.compile(
     r"<tex-math\b[^>]*data-search-exclude.*?</tex-math>|<details data-search-exclude.*?</details>", re.S
@@ -31,7 +31,7 @@ _KEPT = ("content", "toc", "_title_from_render", "present_anchor_ids")
 def sources(page: Path, text: str) -> set[Path]:
     """The files, beside its own text, that decide what a page shows."""
     if _SHOWS_OTHERS.search(text):
-        folders = {"docs": "*.*", "tests": "*.py", "dlnotes": "*.py", evidence.FOLDER: "*.json"}
+        folders = {"docs": "*.*", "tests": "*.py", "dlnotes": "*.py", "benchmarks": "*.*", evidence.FOLDER: "*.json"}
         return {path for folder, names in folders.items() for path in Path(folder).rglob(names)}
     test = Path("tests") / f"test_{page.stem}.py"
     read = {test, *map(Path, _SHOWS_FILE.findall(text))}
@@ -89,23 +89,34 @@ def check_next(tried: dict[Path, str]) -> bool:
     return False
 
 
+def run_next_lab() -> bool:
+    """Run one lab that has not run on this state of the code. Whether there was one."""
+    if not (lab := labs.stale()):
+        return False
+    print(f"Running {lab}", flush=True)
+    subprocess.run(["nice", sys.executable, "-m", "dlnotes._site.labs", str(lab)], check=True)
+    return True
+
+
 def _check_all() -> None:
     tried: dict[Path, str] = {}
     while True:
-        if not check_next(tried):
+        if not check_next(tried) and not run_next_lab():
             time.sleep(0.3)
 
 
 def main(address: str) -> None:
     os.environ["DLNOTES_SITE"] = "serve"
     wheel.build()
-    evidence.FOLDER.mkdir(parents=True, exist_ok=True)
+    watched = [evidence.FOLDER, labs.FOLDER]
+    for folder in watched:
+        folder.mkdir(parents=True, exist_ok=True)
     keep_pages()
     threading.Thread(target=_check_all, daemon=True).start()
     serve.LiveReloadServer = functools.partial(
         serve.LiveReloadServer, polling_interval=0.2
     )  # looks at the files oftener
-    serve.serve("mkdocs.yml", dev_addr=address, watch=[str(evidence.FOLDER)])
+    serve.serve("mkdocs.yml", dev_addr=address, watch=list(map(str, watched)))
 
 
 if __name__ == "__main__":
