@@ -1,6 +1,6 @@
 """Batch normalisation, fast: the layer of ``dlnotes.batch_norm`` as one line per feature.
 
-With the statistics known, the output is y = slope x + intercept, and the gradient is dx = A dy + B x + K, with numbers
+With the statistics known, the output is y = slope x + intercept, and the gradient is dx = a (dy + b x + c), with numbers
 that depend on the feature alone. The sums that give them are left to BLAS. Nothing is kept but the input.
 """
 
@@ -82,15 +82,15 @@ def backward(dy, saved):
     dgamma = saved.inv_std * (dy_x - saved.mean * dbeta)
     # dx = slope (dy - dbeta / N - x_hat dgamma / N), and x_hat = (x - mean) inv_std
     N = max(dy.size // dy.shape[1], 1)  # values that share a statistic
-    slope = saved.gamma * saved.inv_std
-    by_x = -slope * saved.inv_std * dgamma / N
+    by_x = -saved.inv_std * dgamma / N
     dx, images, d_images = _empty_like(x), _images(x), _images(dy)
-    A, B, K = _columns(images, slope, by_x, -slope * dbeta / N - by_x * saved.mean)
+    a, b, c = _columns(images, saved.gamma * saved.inv_std, by_x, -dbeta / N - by_x * saved.mean)
     for at, features in _blocks(images):
         out = _images(dx)[at]
-        np.multiply(images[at], B[features], out)
-        out += K[features]
-        out += d_images[at] * A[features]
+        np.multiply(images[at], b[features], out)
+        out += c[features]
+        out += d_images[at]
+        out *= a[features]
     return Gradients(dx, dgamma.astype(x.dtype), dbeta.astype(x.dtype))
 
 

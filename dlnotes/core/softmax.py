@@ -2,8 +2,8 @@
 
 import numpy as np
 
-BLOCK = 1 << 18  # bytes of logits that are worked on at once: with their gradient they stay in the second cache
-RUN = 1 << 12  # terms that are added up in the precision of the logits; such sums are added up in float64
+BLOCK = 1 << 20  # bytes of logits that are worked on at once: with their gradient they stay in the second cache
+RUN = 1 << 14  # terms that are added up in the precision of the logits; such sums are added up in float64
 
 
 @np.errstate(all="ignore")  # what overflows is meant, or found in the loss
