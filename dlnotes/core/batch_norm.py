@@ -1,7 +1,7 @@
 """Batch normalisation, fast: the layer of ``dlnotes.batch_norm`` as one line per feature.
 
-With the statistics known, the output is y = slope x + intercept, and the gradient is dx = a (dy + b x + c), with numbers
-that depend on the feature alone. The sums that give them are left to BLAS. Nothing is kept but the input.
+With the statistics known, the output is y = a x + c, and the gradient is dx = a (dy + b x + c), with numbers that
+depend on the feature alone. The sums that give them are left to BLAS. Nothing is kept but the input.
 """
 
 import math

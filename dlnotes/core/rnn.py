@@ -1,13 +1,14 @@
 """Backpropagation through time, fast: the recurrence of ``dlnotes.bptt`` with three NumPy calls a step.
 
-Only what depends on the step before stays in the loop. All the rest is done once, for all steps, by one matrix
-product each: U x before the loop, and dW, dU, dx after it.
+Only what depends on the step before stays in the loop over the steps. All the rest is done for many steps at once, by
+one matrix product each: U x before the loop, and dW, dU, dx after it.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
+
+BLOCK = 1 << 20  # bytes of states that are worked on at once
 
 
 @dataclass(frozen=True)
@@ -55,16 +56,21 @@ def forward(x, h0, W, U):
     half, quarter = x.dtype.type(0.5), x.dtype.type(0.25)
     states = np.empty((T + 1, B, H), x.dtype)
     np.subtract(2 * h0, 1, states[0])
-    np.dot(x.reshape(T * B, D), U.T * half, states[1:].reshape(T * B, H))
-    states[1:] += W.sum(1) * quarter
+    before = _rows(states[:1])[0].copy()
+    inputs, constant = np.multiply(U.T, half, order="C"), W.sum(1) * quarter
     weights = np.multiply(W.T, quarter, order="C")  # OpenBLAS takes twice as long with a transposed view
-    rows = _rows(states)
-    z, add, tanh = np.empty_like(rows[0]), np.add, np.tanh
-    for before, s in pairwise(rows):
-        add(s, before.dot(weights, z), s)
-        tanh(s, s)
-    states *= half
-    states += half
+    z, add, tanh = np.empty_like(before), np.add, np.tanh
+    for steps in _chunks(states[1:]):
+        chunk = states[1:][steps]
+        np.dot(_flat(x[steps]), inputs, _flat(chunk))
+        chunk += constant
+        for s in _rows(chunk):
+            add(s, before.dot(weights, z), s)
+            tanh(s, s)
+            before = s
+        before = before.copy()
+        chunk *= half
+        chunk += half
     states[0] = h0
     return states[1:], Saved(x, states, W, U)
 
@@ -85,24 +91,36 @@ def backward(dh, saved):
         raise ValueError(f"dh has shape {dh.shape}; expected that of h, {h.shape}")
     if dh.dtype != h.dtype:
         raise ValueError(f"dh has dtype {dh.dtype}; expected that of h, {h.dtype}")
-    (T, B, H), D = h.shape, saved.x.shape[2]
-    dz = 1 - h
-    dz *= h  # sigma'(z), which the loop turns into dz in place
-    from_later = np.zeros((B, H), h.dtype)  # what the steps after t ask of h_t
+    dz, dx = np.empty_like(h), np.empty_like(saved.x)
+    from_later = np.zeros_like(states[0])  # what the steps after t ask of h_t
     later = _rows(from_later[None])[0]
     total, add, multiply = np.empty_like(later), np.add, np.multiply
-    for slope, own in zip(reversed(_rows(dz)), reversed(_rows(dh)), strict=True):
-        multiply(slope, add(own, later, total), slope)
-        slope.dot(W, later)
-    dz = dz.reshape(T * B, H)
-    dW = dz.T @ states[:-1].reshape(T * B, H)
-    dU = dz.T @ saved.x.reshape(T * B, D)
-    return Gradients(dW, dU, dx=(dz @ saved.U).reshape(T, B, D), dh0=from_later)
+    for steps in reversed(_chunks(h)):
+        chunk = np.subtract(1, h[steps], dz[steps])
+        chunk *= h[steps]  # sigma'(z), which the loop turns into dz in place
+        for slope, own in zip(reversed(_rows(chunk)), reversed(_rows(dh[steps])), strict=True):
+            multiply(slope, add(own, later, total), slope)
+            slope.dot(W, later)
+        np.dot(_flat(chunk), saved.U, _flat(dx[steps]))
+    dz = _flat(dz).T
+    dW, dU = dz @ _flat(states[:-1]), dz @ _flat(saved.x)
+    return Gradients(dW, dU, dx, dh0=from_later)
+
+
+def _chunks(h):
+    """Slices of steps whose states fit in the cache: what precedes and follows their loop finds them there."""
+    n = max(BLOCK // max(h[:1].nbytes, 1), 1)
+    return [slice(t, t + n) for t in range(0, len(h), n)]
 
 
 def _rows(a):
     """The (B, H) of each step, as views made once. For one sequence (H,): BLAS has a faster product for it."""
     return list(a[:, 0] if a.shape[1] == 1 else a)
+
+
+def _flat(a):
+    """View (steps, B, K) as (steps B, K)."""
+    return a.reshape(a.shape[0] * a.shape[1], a.shape[2])
 
 
 def _check_input(x, h0, W, U):

@@ -52,6 +52,14 @@ def test_agrees_over_many_steps(B, dtype):
     agree(*both(*draw(400, B, 13, 17, dtype, scale=0.3)), dtype, slack=1000)
 
 
+@pytest.mark.parametrize("B", [1, 3])
+def test_chunks_of_any_size(B, monkeypatch):
+    arrays = draw(11, B, 3, 5, np.float64)
+    for block in (1, 200, 500, 10**6):
+        monkeypatch.setattr(rnn, "BLOCK", block)
+        agree(*both(*arrays), np.float64)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_saturated_units(dtype):
     x, h0, W, U, dh = draw(5, 2, 3, 4, dtype)
@@ -76,8 +84,9 @@ def test_exact_without_weights(dtype):
 
 
 @pytest.mark.parametrize(("T", "B"), [(0, 2), (3, 0), (0, 0), (0, 1)])
-def test_no_step_or_no_sequence(T, B):
-    x, h0, W, U, dh = draw(T, B, 3, 4, np.float32)
+@pytest.mark.parametrize("D", [0, 3])
+def test_no_step_or_no_sequence(T, B, D):
+    x, h0, W, U, dh = draw(T, B, D, 4, np.float32)
     h, saved = rnn.forward(x, h0, W, U)
     gradients = rnn.backward(dh, saved)
     assert h.shape == (T, B, 4)
