@@ -50,7 +50,7 @@ def forward(x, h0, W, U):
     """
     x, h0, W, U = (np.ascontiguousarray(a) for a in (x, h0, W, U))
     _check_input(x, h0, W, U)
-    (T, B, D), H = x.shape, len(W)
+    T, B, H = len(x), x.shape[1], len(W)
     # sigmoid(z) = (1 + tanh(z / 2)) / 2. With s = 2 h - 1 the recurrence is s_t = tanh(W s_{t-1} / 4 + c_t), where
     # c_t = U x_t / 2 + (row sums of W) / 4: the scales go into the weights, and a step needs no more than this.
     half, quarter = x.dtype.type(0.5), x.dtype.type(0.25)
