@@ -1,0 +1,403 @@
+"""Convolution layers, fast: three algorithms, each forward and backward, for NumPy on one thread.
+
+direct    GEMM on shifted copies of the image. Exact up to the order of its sums. Any layer.
+winograd  F(4, 3): 36 products where direct takes 144. 3 x 3, no stride, no dilation. Loses about one digit.
+fft       One product a frequency. For large kernels. Any layer.
+
+Inside, a layer has G groups of c channels and f filters, and Ho x Wo outputs. There padding may be
+negative: it then cuts.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+
+import numpy as np
+
+from dlnotes.convolution import Gradients, _Layer, _whole
+
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a layer does along the two axes of an image, and how."""
+
+    kernel: tuple
+    stride: tuple
+    padding: tuple
+    dilation: tuple
+    size: tuple  # of the image
+    out: tuple
+    groups: int
+    algorithm: str
+
+    @property
+    def extent(self):
+        return tuple(d * (k - 1) + 1 for d, k in zip(self.dilation, self.kernel, strict=True))
+
+
+def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1, algorithm=None):
+    """Return y (N, F, Ho, Wo), as dlnotes.convolution.conv2d.
+
+    Args:
+        x: (N, C, H, W), float32 or float64. N may be 0.
+        w: (F, C/groups, kH, kW), of the same dtype, which is that of y.
+        b: (F,), of the same dtype, or None for 0.
+        stride, padding, dilation: an integer, or one for the rows and one for the columns.
+        groups: divides C and F.
+        algorithm: "direct", "winograd", "fft", or None for the one that is likely to be the fastest.
+
+    Raises:
+        ValueError: a shape, a dtype or an option is not as said, or the algorithm cannot do this layer.
+    """
+    x, w, plan = _check(x, w, stride, padding, dilation, groups, algorithm)
+    if b is not None:
+        b = _real("b", b, 1, x.dtype)
+        if b.shape != (len(w),):
+            raise ValueError(f"b has shape {b.shape}; expected ({len(w)},), one entry a filter")
+        b = b[:, None, None]
+    if not len(x):
+        return np.empty((0, len(w), *plan.out), x.dtype)
+    return _FORWARD[plan.algorithm](x, w, b, plan)
+
+
+def conv2d_backward(dy, x, w, *, stride=1, padding=0, dilation=1, groups=1, algorithm=None):
+    """Return ``Gradients(dx, dw, db)`` of the loss through conv2d, as dlnotes.convolution.conv2d_backward.
+
+    Args and Raises: as conv2d, and dy is (N, F, Ho, Wo), the loss's gradient by the output.
+    """
+    x, w, plan = _check(x, w, stride, padding, dilation, groups, algorithm)
+    dy = _real("dy", dy, 4, x.dtype)
+    if dy.shape != (len(x), len(w), *plan.out):
+        raise ValueError(f"dy has shape {dy.shape}; expected that of the output, {(len(x), len(w), *plan.out)}")
+    if not len(x):
+        return Gradients(np.empty_like(x), np.zeros_like(w), np.zeros(len(w), w.dtype))
+    dy = np.ascontiguousarray(dy)
+    dx, dw = _BACKWARD[plan.algorithm](dy, x, w, plan)
+    return Gradients(dx, dw, dy.reshape(*dy.shape[:2], -1).sum(2).sum(0))
+
+
+# --- direct -----------------------------------------------------------------------------------------------------------
+
+
+def _direct(x, w, b, plan):
+    """Sum, over the rows of the kernel, one GEMM (f, c kW) @ (c kW, positions)."""
+    N, G, (Ho, Wo) = len(x), plan.groups, plan.out
+    y = np.empty((N, len(w), Ho, Wo), x.dtype)
+    many, whole = _chunk(x, w, plan)
+    weights = _row_weights(w, plan, whole)
+    term = None
+    for n in range(0, N, many):
+        views = _row_views(x[n : n + many], plan, whole)
+        part = y[n : n + many]  # of one image: its positions are already in one row
+        flat = part.reshape(G, len(w) // G, -1) if len(part) == 1 else None
+        total = np.matmul(weights[0], views[0], out=flat)
+        for weight, view in zip(weights[1:], views[1:], strict=True):
+            term = np.matmul(weight, view, out=None if term is None or term.shape != total.shape else term)
+            total += term
+        if flat is None:
+            part[...] = total.reshape(len(w), Ho, len(part), Wo).transpose(2, 0, 1, 3)
+        if b is not None:
+            part += b
+    return y
+
+
+def _direct_backward(dy, x, w, plan):
+    """dw is one GEMM (f, positions) @ (positions, c kW) for each row of the kernel."""
+    G, (F, c, _, kW) = plan.groups, w.shape
+    many, whole = _chunk(x, w, plan)
+    dx = _input_gradient(_direct, dy, w, plan) if plan.stride == (1, 1) else np.empty_like(x)
+    terms = []
+    for n in range(0, len(x), many):
+        part = dy[n : n + many]
+        g = part.reshape(len(part), G, F // G, *plan.out).transpose(1, 2, 3, 0, 4).reshape(G, F // G, -1)
+        new = [np.matmul(g, view.mT) for view in _row_views(x[n : n + many], plan, whole)]
+        terms = [np.add(old, term, out=old) for old, term in zip(terms, new, strict=True)] if terms else new
+        if plan.stride != (1, 1):
+            dx[n : n + many] = _scatter(g, w, plan, len(part))
+    if whole:
+        return dx, terms[0].reshape(w.shape)
+    return dx, np.stack([term.reshape(F, c, kW) for term in terms], axis=2)
+
+
+def _chunk(x, w, plan):
+    return 1, False
+
+
+def _row_weights(w, plan, whole):
+    """List the weights (G, f, c kW) of each row of the kernel, or (G, f, c kH kW) of the whole of it."""
+    G, (F, c, kH, kW) = plan.groups, w.shape
+    if whole:
+        return [w.reshape(G, F // G, c * kH * kW)]
+    rows = np.ascontiguousarray(w.transpose(2, 0, 1, 3))
+    return list(rows.reshape(kH, G, F // G, c * kW))
+
+
+def _row_views(x, plan, whole):
+    """List the pixels (G, c kW, positions) that each row of the kernel sees, or (G, c kH kW, positions) for the whole.
+
+    The image is copied kW times, each copy shifted by one column. What another row of the kernel sees then is the
+    same memory from another row of the image on: views that overlap, and no copy. Rows are sorted by their
+    remainder by the stride, so that those of one view are neighbours.
+    """
+    (kH, kW), (s, t), (d, e), (Ho, Wo) = plan.kernel, plan.stride, plan.dilation, plan.out
+    N, C, G = *x.shape[:2], plan.groups
+    Hq = Ho + d * (kH - 1) // s
+    image = _window(x, plan.padding, (s * Hq, t * (Wo - 1) + plan.extent[1]))
+    sn, sc, sh, sw = image.strides
+    if whole:
+        view = np.ndarray((C, kH, kW, Ho, N, Wo), x.dtype, image, 0, (sc, d * sh, e * sw, s * sh, sn, t * sw))
+        return [view.reshape(G, C // G * kH * kW, Ho * N * Wo)]
+    shape, strides = (C, kW, s, Hq, N, Wo), (sc, e * sw, sh, s * sh, sn, t * sw)
+    copies = np.ascontiguousarray(np.ndarray(shape, x.dtype, image, 0, strides))
+    copies = copies.reshape(G, C // G * kW, s, Hq * N * Wo)
+    starts = [divmod(d * j, s) for j in range(kH)]
+    return [copies[:, :, phase, first * N * Wo : (first + Ho) * N * Wo] for first, phase in starts]
+
+
+def _scatter(g, w, plan, N):
+    """Add up, at each pixel, the gradients (G, c kW, positions) of the outputs that see it."""
+    (kH, kW), (s, t), (d, e), (Ho, Wo) = plan.kernel, plan.stride, plan.dilation, plan.out
+    G, c = plan.groups, w.shape[1]
+    Hq = Ho + d * (kH - 1) // s
+    copies = np.zeros((G, c * kW, s, Hq * N * Wo), g.dtype)
+    for j, weight in enumerate(_row_weights(w, plan, False)):
+        first, phase = divmod(d * j, s)
+        copies[:, :, phase, first * N * Wo : (first + Ho) * N * Wo] += np.matmul(weight.mT, g)
+    copies = copies.reshape(G * c, kW, s, Hq, N, Wo)
+    image = np.zeros((N, G * c, Hq, s, t * (Wo - 1) + plan.extent[1]), g.dtype)
+    for j in range(kW):
+        image[..., e * j : e * j + t * (Wo - 1) + 1 : t] += copies[:, j].transpose(3, 0, 2, 1, 4)
+    return _window(image.reshape(N, G * c, s * Hq, -1), tuple(-p for p in plan.padding), plan.size)
+
+
+def _input_gradient(forward, dy, w, plan):
+    """Return dx of a layer without stride: it is a layer too, with the kernel turned over, from filters to channels."""
+    G, (F, c, kH, kW) = plan.groups, w.shape
+    turned = w.reshape(G, F // G, c, kH, kW)[..., ::-1, ::-1].swapaxes(1, 2).reshape(G * c, F // G, kH, kW)
+    padding = tuple(e - 1 - p for e, p in zip(plan.extent, plan.padding, strict=True))
+    turn = _Plan(plan.kernel, (1, 1), padding, plan.dilation, plan.out, plan.size, G, plan.algorithm)
+    return forward(dy, np.ascontiguousarray(turned), None, turn)
+
+
+# --- winograd ---------------------------------------------------------------------------------------------------------
+
+
+@cache
+def _transforms(dtype):
+    """Return the transforms of an image tile (36, 36), of a kernel (36, 9) and of the products (16, 36).
+
+    For one axis y = A^T ((G w) * (B^T x)): 4 outputs of 6 pixels (Lavin and Gray 2016, section 4.3). For two axes each
+    is the Kronecker product with itself: one GEMM, faster than the many short passes of a sparse transform.
+    """
+    BT = [[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0]]
+    BT += [[0, -2, -1, 2, 1, 0], [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1]]
+    G = [[1 / 4, 0, 0], [-1 / 6, -1 / 6, -1 / 6], [-1 / 6, 1 / 6, -1 / 6]]
+    G += [[1 / 24, 1 / 12, 1 / 6], [1 / 24, -1 / 12, 1 / 6], [0, 0, 1]]
+    AT = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
+    return tuple(np.kron(m, m).astype(dtype) for m in (BT, G, AT))
+
+
+def _winograd(x, w, b, plan):
+    N, F, (Ho, Wo), (Th, Tw) = len(x), len(w), plan.out, _tiles(plan)
+    G = plan.groups
+    y = np.empty((N, F, Ho, Wo), x.dtype)
+    U = np.matmul(_transforms(x.dtype)[1], w.reshape(-1, 9).T).reshape(36, G, F // G, -1)
+    back = _transforms(x.dtype)[2]
+    many = _winograd_chunk(x, w, plan)
+    for n in range(0, N, many):
+        V = _image_tiles(x[n : n + many], plan)
+        part = y[n : n + many]
+        M = np.matmul(U, V)
+        tiles = np.matmul(back, M.reshape(36, -1)).reshape(4, 4, F, len(part), Th, Tw)
+        tiles = tiles.transpose(3, 2, 4, 0, 5, 1)
+        if (4 * Th, 4 * Tw) == (Ho, Wo):
+            part.reshape(len(part), F, Th, 4, Tw, 4)[...] = tiles
+        else:
+            part[...] = tiles.reshape(len(part), F, 4 * Th, 4 * Tw)[:, :, :Ho, :Wo]
+        if b is not None:
+            part += b
+    return y
+
+
+def _winograd_backward(dy, x, w, plan):
+    """dw goes back through the three transforms; dx is a layer again."""
+    (Th, Tw), G, F = _tiles(plan), plan.groups, len(w)
+    _, kernel, back = _transforms(x.dtype)
+    dU = np.zeros((36, G, F // G, w.shape[1]), x.dtype)
+    many = _winograd_chunk(x, w, plan)
+    for n in range(0, len(x), many):
+        part = _window(dy[n : n + many], (0, 0), (4 * Th, 4 * Tw))
+        tiles = part.reshape(len(part), F, Th, 4, Tw, 4).transpose(3, 5, 1, 0, 2, 4).reshape(16, -1)
+        dM = np.matmul(back.T, tiles).reshape(36, G, F // G, -1)
+        dU += np.matmul(dM, _image_tiles(x[n : n + many], plan).mT)
+    dw = np.matmul(dU.reshape(36, -1).T, kernel).reshape(w.shape)
+    return _input_gradient(_winograd, dy, w, plan), dw
+
+
+def _winograd_chunk(x, w, plan):
+    return max(len(x), 1)
+
+
+def _tiles(plan):
+    return tuple(-(-n // 4) for n in plan.out)
+
+
+def _image_tiles(x, plan):
+    """Return the transformed tiles (36, G, c, tiles) of the images: 6 x 6 pixels each, a new one every 4."""
+    Th, Tw = _tiles(plan)
+    N, C = x.shape[:2]
+    image = _window(x, plan.padding, (4 * Th + 2, 4 * Tw + 2))
+    sn, sc, sh, sw = image.strides
+    tiles = np.ndarray((6, 6, C, N, Th, Tw), x.dtype, image, 0, (sh, sw, sc, sn, 4 * sh, 4 * sw)).reshape(36, -1)
+    return np.matmul(_transforms(x.dtype)[0], tiles).reshape(36, plan.groups, C // plan.groups, N * Th * Tw)
+
+
+# --- fft --------------------------------------------------------------------------------------------------------------
+
+
+def _fft(x, w, b, plan):
+    """y is a correlation: the spectrum of x times the conjugate of that of w, summed over the channels."""
+    X, K = _spectrum(x, plan), _spectrum(_place(w, plan), plan, 0)
+    y = _pixels(np.matmul(X, K.conj().mT), plan)  # (N, F, rows, columns)
+    y = y[..., *_strided(plan)]
+    return np.ascontiguousarray(y) if b is None else y + b
+
+
+def _fft_backward(dy, x, w, plan):
+    spread = np.zeros((*dy.shape[:2], *(s * (o - 1) + 1 for s, o in zip(plan.stride, plan.out, strict=True))), dy.dtype)
+    spread[..., *_strided(plan)] = dy
+    g, X, K = _spectrum(spread, plan), _spectrum(x, plan), _spectrum(_place(w, plan), plan, 0)
+    dx = _pixels(np.matmul(g, K), plan)[..., : plan.size[0], : plan.size[1]]
+    dk = _pixels(np.matmul(g.conj().mT, X), plan, 0)
+    return np.ascontiguousarray(dx), np.ascontiguousarray(dk[..., *_places(plan)])
+
+
+def _period(plan):
+    """Return a size of transform for each axis: no output meets another, and its factors are 2, 3 and 5."""
+    axes = zip(plan.size, plan.padding, plan.extent, plan.stride, plan.out, strict=True)
+    least = [max(n + p, e, s * (o - 1) + 1) for n, p, e, s, o in axes]
+    return tuple(_smooth(n) for n in least)
+
+
+@lru_cache(256)
+def _smooth(n):
+    while True:
+        rest = n
+        for factor in (2, 3, 5):
+            while rest % factor == 0:
+                rest //= factor
+        if rest == 1:
+            return n
+        n += 1
+
+
+def _places(plan):
+    """Index, on the circle of each axis, the pixels that the first output sees."""
+    axes = zip(plan.dilation, plan.kernel, plan.padding, _period(plan), strict=True)
+    rows, columns = ((d * np.arange(k) - p) % period for d, k, p, period in axes)
+    return rows[:, None], columns
+
+
+def _place(w, plan):
+    kernel = np.zeros((*w.shape[:2], *_period(plan)), w.dtype)
+    kernel[..., *_places(plan)] = w
+    return kernel
+
+
+def _strided(plan):
+    return tuple(slice(0, s * (o - 1) + 1, s) for s, o in zip(plan.stride, plan.out, strict=True))
+
+
+def _spectrum(a, plan, axis=1):
+    """Return the spectrum (rows, columns, G, p, q) of a (p, q, H, W), the groups being taken out of an axis of a."""
+    p, q = a.shape[:2]
+    spectrum = np.fft.rfft2(a, _period(plan)).transpose(2, 3, 0, 1)
+    if axis == 0:
+        return np.ascontiguousarray(spectrum).reshape(*spectrum.shape[:2], plan.groups, p // plan.groups, q)
+    spectrum = spectrum.reshape(*spectrum.shape[:2], p, plan.groups, q // plan.groups)
+    return np.ascontiguousarray(spectrum.swapaxes(2, 3))
+
+
+def _pixels(spectrum, plan, axis=1):
+    """Return the array (p, q, rows, columns) of such a spectrum."""
+    G, p, q = spectrum.shape[2:]
+    order = (2, 3, 4, 0, 1) if axis == 0 else (3, 2, 4, 0, 1)
+    shape = (G * p, q) if axis == 0 else (p, G * q)
+    return np.fft.irfft2(spectrum.transpose(order).reshape(*shape, *spectrum.shape[:2]), _period(plan))
+
+
+# --- arguments --------------------------------------------------------------------------------------------------------
+
+
+def _check(x, w, stride, padding, dilation, groups, algorithm):
+    x = _real("x", x, 4)
+    w = _real("w", w, 4, x.dtype)
+    options = (_two(stride), _two(padding), _two(dilation), groups, algorithm)
+    try:
+        plan = _plan(x.shape, w.shape, *options)
+    except TypeError:  # an option that cannot be hashed: let it be named
+        plan = _plan.__wrapped__(x.shape, w.shape, *options)
+    return x, w, plan
+
+
+def _real(name, a, ndim, dtype=None):
+    a = np.asarray(a)
+    if a.ndim != ndim:
+        raise ValueError(f"{name} has shape {a.shape}; expected {ndim} axes")
+    if a.dtype not in _FLOATS or a.dtype != (dtype or a.dtype):
+        raise ValueError(f"{name} has dtype {a.dtype}; expected {'float32 or float64' if dtype is None else dtype}")
+    return a
+
+
+def _two(option):
+    return tuple(option) if isinstance(option, list) else option
+
+
+@lru_cache(256, typed=True)
+def _plan(x_shape, w_shape, stride, padding, dilation, groups, algorithm):
+    """Check what does not depend on the values. Kept, as it takes longer than a small layer."""
+    _whole("groups", groups, 1)
+    (_, C, *size), (F, c, *kernel) = x_shape, w_shape
+    for name, shape, sizes in (("x", x_shape, x_shape[1:]), ("w", w_shape, w_shape)):
+        if 0 in sizes:
+            raise ValueError(f"{name} has shape {shape}; expected no empty axis{' but the first' * (name == 'x')}")
+    if C % groups or F % groups:
+        raise ValueError(f"groups is {groups}; expected a divisor of C = {C} and of F = {F}")
+    if c * groups != C:
+        raise ValueError(f"w has shape {w_shape}; expected (F, {C // groups}, kH, kW) for x of {x_shape}")
+    layer = _Layer(kernel, stride, padding, dilation).on("x", size)
+    plan = _Plan(layer.kernel, layer.stride, layer.padding, layer.dilation, layer.size, layer.out, groups, "direct")
+    fits = plan.kernel == (3, 3) and plan.stride == plan.dilation == (1, 1)
+    if algorithm is None:
+        algorithm = _fastest(x_shape, w_shape, plan, fits)
+    if not isinstance(algorithm, str) or algorithm not in _FORWARD:
+        raise ValueError(f"algorithm is {algorithm!r}; expected one of {', '.join(map(repr, _FORWARD))}, or None")
+    if algorithm == "winograd" and not fits:
+        raise ValueError(
+            "algorithm is 'winograd'; expected another for a layer that is not 3 x 3 of stride and dilation 1"
+        )
+    return replace(plan, algorithm=algorithm)
+
+
+def _fastest(x_shape, w_shape, plan, fits):
+    """Choose by rules that benchmarks/bench_convolution.py measured."""
+    return "direct"
+
+
+def _window(x, padding, size):
+    """Return (N, C, *size): x behind that many rows and columns of zeros, cut or filled with zeros to the size."""
+    if padding == (0, 0) and size == x.shape[2:]:
+        return np.ascontiguousarray(x)
+    inner, outer = [], []
+    for n, p, m in zip(x.shape[2:], padding, size, strict=True):
+        first, last = max(p, 0), min(m, n + p)
+        outer.append(slice(first, max(first, last)))
+        inner.append(slice(first - p, max(first, last) - p))
+    window = np.zeros((*x.shape[:2], *size), x.dtype)
+    window[..., *outer] = x[..., *inner]
+    return window
+
+
+_FORWARD = {"direct": _direct, "winograd": _winograd, "fft": _fft}
+_BACKWARD = {"direct": _direct_backward, "winograd": _winograd_backward, "fft": _fft_backward}
