@@ -261,7 +261,7 @@ def _fft(x, w, b, plan):
     X, K = _spectrum(x, plan), _spectrum(_place(w, plan), plan, 0)
     y = _pixels(np.matmul(X, K.conj().mT), plan)  # (N, F, rows, columns)
     y = y[..., *_strided(plan)]
-    return np.ascontiguousarray(y) if b is None else y + b
+    return np.ascontiguousarray(y if b is None else y + b)
 
 
 def _fft_backward(dy, x, w, plan):
