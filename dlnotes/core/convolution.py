@@ -81,25 +81,39 @@ def conv2d_backward(dy, x, w, *, stride=1, padding=0, dilation=1, groups=1, algo
 
 
 def _direct(x, w, b, plan):
-    """Sum, over the rows of the kernel, one GEMM (f, c kW) @ (c kW, positions)."""
-    N, G, (Ho, Wo) = len(x), plan.groups, plan.out
-    y = np.empty((N, len(w), Ho, Wo), x.dtype)
-    many, whole = _chunk(x, w, plan)
-    weights = _row_weights(w, plan, whole)
-    term = None
-    for n in range(0, N, many):
-        views = _row_views(x[n : n + many], plan, whole)
-        part = y[n : n + many]  # of one image: its positions are already in one row
-        flat = part.reshape(G, len(w) // G, -1) if len(part) == 1 else None
-        total = np.matmul(weights[0], views[0], out=flat)
-        for weight, view in zip(weights[1:], views[1:], strict=True):
-            term = np.matmul(weight, view, out=None if term is None or term.shape != total.shape else term)
-            total += term
-        if flat is None:
-            part[...] = total.reshape(len(w), Ho, len(part), Wo).transpose(2, 0, 1, 3)
+    """y is one GEMM (f, kH kW c) @ (kH kW c, columns) for each row of the output, the columns of several images at once.
+
+    The image is copied kW times, each copy shifted by one column, rows first. What a row of the output sees is then
+    kH neighbouring blocks of that memory: the views of two rows overlap, and nothing more is copied.
+    """
+    (kH, kW), (s, t), (d, e), (Ho, Wo) = plan.kernel, plan.stride, plan.dilation, plan.out
+    G, (F, c) = plan.groups, w.shape[:2]
+    y = np.empty((len(x), F, Ho, Wo), x.dtype)
+    weights = w.reshape(G, F // G, c, kH, kW).transpose(0, 1, 3, 4, 2).reshape(G, F // G, kH * kW * c)
+    rows = d * (kH + (s * (Ho - 1)) // d)  # sorted by their remainder by the dilation, so that a view has neighbours
+    starts = [kW * c * (s * i % d * (rows // d) + s * i // d) for i in range(Ho)]
+    many = _images(len(x), Wo)
+    copies = np.empty((G, rows * kW * c, many * Wo), x.dtype)
+    result = np.empty((Ho, G, F // G, many * Wo), x.dtype)
+    for n in range(0, len(x), many):
+        part = y[n : n + many]
+        if len(part) < many:
+            copies, result = copies[..., : len(part) * Wo].copy(), result[..., : len(part) * Wo].copy()
+        image = _window(x[n : n + many], plan.padding, (rows, t * (Wo - 1) + plan.extent[1]))
+        sn, sc, sh, sw = image.strides
+        shape, strides = (G, d, rows // d, kW, c, len(part), Wo), (c * sc, sh, d * sh, e * sw, sc, sn, t * sw)
+        copies.reshape(shape)[...] = np.ndarray(shape, x.dtype, image, 0, strides)
+        for row, start in zip(result, starts, strict=True):
+            np.matmul(weights, copies[:, start : start + kH * kW * c], out=row)
         if b is not None:
-            part += b
+            result += b.reshape(G, -1, 1)
+        part[...] = result.reshape(Ho, F, len(part), Wo).transpose(2, 1, 0, 3)
     return y
+
+
+def _images(N, columns):
+    """Take enough images at once for a GEMM to be fast, and few enough for their copies to stay in the cache."""
+    return min(N, -(-192 // columns))
 
 
 def _direct_backward(dy, x, w, plan):
@@ -199,58 +213,85 @@ def _transforms(dtype):
 
 
 def _winograd(x, w, b, plan):
-    N, F, (Ho, Wo), (Th, Tw) = len(x), len(w), plan.out, _tiles(plan)
-    G = plan.groups
+    N, F, (Ho, Wo), (Th, Tw), G = len(x), len(w), plan.out, _tiles(plan), plan.groups
+    _, kernel, back = _transforms(x.dtype)
     y = np.empty((N, F, Ho, Wo), x.dtype)
-    U = np.matmul(_transforms(x.dtype)[1], w.reshape(-1, 9).T).reshape(36, G, F // G, -1)
-    back = _transforms(x.dtype)[2]
-    many = _winograd_chunk(x, w, plan)
+    U = np.matmul(kernel, w.reshape(-1, 9).T).reshape(36, G, F // G, -1)
+    many = _images(N, Th * Tw)
+    V, M = (np.empty((36, channels * many * Th * Tw), x.dtype) for channels in (x.shape[1], F))
+    exact = (4 * Th, 4 * Tw) == (Ho, Wo)
     for n in range(0, N, many):
-        V = _image_tiles(x[n : n + many], plan)
         part = y[n : n + many]
-        M = np.matmul(U, V)
-        tiles = np.matmul(back, M.reshape(36, -1)).reshape(4, 4, F, len(part), Th, Tw)
-        tiles = tiles.transpose(3, 2, 4, 0, 5, 1)
-        if (4 * Th, 4 * Tw) == (Ho, Wo):
-            part.reshape(len(part), F, Th, 4, Tw, 4)[...] = tiles
-        else:
-            part[...] = tiles.reshape(len(part), F, 4 * Th, 4 * Tw)[:, :, :Ho, :Wo]
-        if b is not None:
-            part += b
+        T = len(part) * Th * Tw
+        if len(part) < many:
+            V, M = np.empty((36, x.shape[1] * T), x.dtype), np.empty((36, F * T), x.dtype)
+        _image_tiles(x[n : n + many], plan, V)
+        np.matmul(U, V.reshape(36, G, -1, T), out=M.reshape(36, G, -1, T))
+        target = part if exact else np.empty((len(part), F, 4 * Th, 4 * Tw), x.dtype)
+        few = _channels(T)
+        for f in range(0, F, few):
+            tiles = np.matmul(M[:, f * T : (f + few) * T].T, back.T)
+            if b is not None:
+                tiles.reshape(-1, T * 16)[...] += b[f : f + few, :, 0]
+            fours = tiles.view(_four(x.dtype)).reshape(-1, len(part), Th, Tw, 4)
+            _fours(target)[:, f : f + few] = fours.transpose(1, 0, 2, 4, 3)
+        if not exact:
+            part[...] = target[:, :, :Ho, :Wo]
     return y
 
 
 def _winograd_backward(dy, x, w, plan):
     """dw goes back through the three transforms; dx is a layer again."""
-    (Th, Tw), G, F = _tiles(plan), plan.groups, len(w)
+    (Th, Tw), G, N, F = _tiles(plan), plan.groups, len(x), len(w)
     _, kernel, back = _transforms(x.dtype)
-    dU = np.zeros((36, G, F // G, w.shape[1]), x.dtype)
-    many = _winograd_chunk(x, w, plan)
-    for n in range(0, len(x), many):
+    many = _images(N, Th * Tw)
+    dU = 0
+    V, dM = (np.empty((36, channels * many * Th * Tw), x.dtype) for channels in (x.shape[1], F))
+    for n in range(0, N, many):
         part = _window(dy[n : n + many], (0, 0), (4 * Th, 4 * Tw))
-        tiles = part.reshape(len(part), F, Th, 4, Tw, 4).transpose(3, 5, 1, 0, 2, 4).reshape(16, -1)
-        dM = np.matmul(back.T, tiles).reshape(36, G, F // G, -1)
-        dU += np.matmul(dM, _image_tiles(x[n : n + many], plan).mT)
-    dw = np.matmul(dU.reshape(36, -1).T, kernel).reshape(w.shape)
+        T = len(part) * Th * Tw
+        if len(part) < many:
+            V, dM = np.empty((36, x.shape[1] * T), x.dtype), np.empty((36, F * T), x.dtype)
+        few = _channels(T)
+        for f in range(0, F, few):
+            tiles = np.ascontiguousarray(_fours(part)[:, f : f + few].transpose(1, 0, 2, 4, 3))
+            np.matmul(back.T, tiles.view(x.dtype).reshape(-1, 16).T, out=dM[:, f * T : (f + few) * T])
+        _image_tiles(x[n : n + many], plan, V)
+        dU += np.matmul(V.reshape(36, G, -1, T), dM.reshape(36, G, -1, T).mT)
+    dw = np.matmul(dU.mT.reshape(36, -1).T, kernel).reshape(w.shape)
     return _input_gradient(_winograd, dy, w, plan), dw
 
 
-def _winograd_chunk(x, w, plan):
-    return max(len(x), 1)
+def _channels(tiles):
+    """Count the channels whose transforms stay in the cache together."""
+    return max(1, 8192 // tiles)
+
+
+def _four(dtype):
+    """Return the type of four numbers in one: they are copied at once."""
+    return np.dtype((np.void, 4 * dtype.itemsize))
+
+
+def _fours(a):
+    """View images (N, C, rows, columns) as (N, C, rows / 4, 4, columns / 4), four numbers in one."""
+    return a.view(_four(a.dtype)).reshape(*a.shape[:2], -1, 4, a.shape[-1] // 4)
 
 
 def _tiles(plan):
     return tuple(-(-n // 4) for n in plan.out)
 
 
-def _image_tiles(x, plan):
-    """Return the transformed tiles (36, G, c, tiles) of the images: 6 x 6 pixels each, a new one every 4."""
-    Th, Tw = _tiles(plan)
-    N, C = x.shape[:2]
+def _image_tiles(x, plan, V):
+    """Set V (36, C tiles) to the transformed tiles of the images: 6 x 6 pixels each, a new one every 4."""
+    (Th, Tw), (N, C) = _tiles(plan), x.shape[:2]
     image = _window(x, plan.padding, (4 * Th + 2, 4 * Tw + 2))
     sn, sc, sh, sw = image.strides
-    tiles = np.ndarray((6, 6, C, N, Th, Tw), x.dtype, image, 0, (sh, sw, sc, sn, 4 * sh, 4 * sw)).reshape(36, -1)
-    return np.matmul(_transforms(x.dtype)[0], tiles).reshape(36, plan.groups, C // plan.groups, N * Th * Tw)
+    T = N * Th * Tw
+    few = _channels(T)
+    tiles = np.ndarray((6, 6, C, N, Th, Tw), x.dtype, image, 0, (sh, sw, sc, sn, 4 * sh, 4 * sw))
+    for c in range(0, C, few):
+        part = tiles[:, :, c : c + few].reshape(36, -1)
+        np.matmul(_transforms(x.dtype)[0], part, out=V[:, c * T : (c + few) * T])
 
 
 # --- fft --------------------------------------------------------------------------------------------------------------
