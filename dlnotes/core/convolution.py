@@ -8,6 +8,8 @@ Inside, a layer has G groups of c channels and f filters, and Ho x Wo outputs. T
 negative: it then cuts.
 """
 
+import math
+import threading
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
@@ -80,6 +82,31 @@ def conv2d_backward(dy, x, w, *, stride=1, padding=0, dilation=1, groups=1, algo
 # --- direct -----------------------------------------------------------------------------------------------------------
 
 
+def _columns(x, w, b, plan):
+    """y is one GEMM (f, c kH kW) @ (c kH kW, positions): the fewest calls, for small layers."""
+    N, (Ho, Wo) = len(x), plan.out
+    y = np.matmul(w.reshape(plan.groups, len(w) // plan.groups, -1), _patches(x, plan))
+    y = y.reshape(-1, Ho, N, Wo).swapaxes(1, 2) if N > 1 else y.reshape(-1, 1, Ho, Wo)
+    if b is not None:
+        y += b[:, None]
+    return np.ascontiguousarray(y.swapaxes(0, 1))
+
+
+def _columns_backward(dy, x, w, plan):
+    g = _positions(dy, plan.groups)
+    dw = np.matmul(g, _patches(x, plan).mT).reshape(w.shape)
+    return _input_gradient(_columns, dy, w, plan) if plan.stride == (1, 1) else _scatter(g, w, plan), dw
+
+
+def _patches(x, plan):
+    """Return the pixels (G, c kH kW, positions) that each output sees, copied."""
+    (s, t), (d, e), (Ho, Wo), (N, C) = plan.stride, plan.dilation, plan.out, x.shape[:2]
+    image = _window(x, plan.padding, (s * (Ho - 1) + plan.extent[0], t * (Wo - 1) + plan.extent[1]))
+    sn, sc, sh, sw = image.strides
+    shape, strides = (C, *plan.kernel, Ho, N, Wo), (sc, d * sh, e * sw, s * sh, sn, t * sw)
+    return np.ndarray(shape, x.dtype, image, 0, strides).reshape(plan.groups, -1, Ho * N * Wo)
+
+
 def _direct(x, w, b, plan):
     """y is one GEMM (f, kH kW c) @ (kH kW c, columns) for each row of the output, the columns of several images at once.
 
@@ -90,19 +117,18 @@ def _direct(x, w, b, plan):
     G, (F, c) = plan.groups, w.shape[:2]
     y = np.empty((len(x), F, Ho, Wo), x.dtype)
     weights = w.reshape(G, F // G, c, kH, kW).transpose(0, 1, 3, 4, 2).reshape(G, F // G, kH * kW * c)
-    rows = d * (kH + (s * (Ho - 1)) // d)  # sorted by their remainder by the dilation, so that a view has neighbours
+    rows = d * (kH + s * (Ho - 1) // d)  # sorted by their remainder by the dilation, so that a view has neighbours
     starts = [kW * c * (s * i % d * (rows // d) + s * i // d) for i in range(Ho)]
-    many = _images(len(x), Wo)
-    copies = np.empty((G, rows * kW * c, many * Wo), x.dtype)
-    result = np.empty((Ho, G, F // G, many * Wo), x.dtype)
+    many = _images(len(x), Wo, 192)
     for n in range(0, len(x), many):
         part = y[n : n + many]
-        if len(part) < many:
-            copies, result = copies[..., : len(part) * Wo].copy(), result[..., : len(part) * Wo].copy()
         image = _window(x[n : n + many], plan.padding, (rows, t * (Wo - 1) + plan.extent[1]))
         sn, sc, sh, sw = image.strides
         shape, strides = (G, d, rows // d, kW, c, len(part), Wo), (c * sc, sh, d * sh, e * sw, sc, sn, t * sw)
-        copies.reshape(shape)[...] = np.ndarray(shape, x.dtype, image, 0, strides)
+        copies = _scratch("copies", shape, x.dtype)
+        copies[...] = np.ndarray(shape, x.dtype, image, 0, strides)
+        copies = copies.reshape(G, rows * kW * c, -1)
+        result = _scratch("result", (Ho, G, F // G, len(part) * Wo), x.dtype)
         for row, start in zip(result, starts, strict=True):
             np.matmul(weights, copies[:, start : start + kH * kW * c], out=row)
         if b is not None:
@@ -111,87 +137,79 @@ def _direct(x, w, b, plan):
     return y
 
 
-def _images(N, columns):
-    """Take enough images at once for a GEMM to be fast, and few enough for their copies to stay in the cache."""
-    return min(N, -(-192 // columns))
-
-
 def _direct_backward(dy, x, w, plan):
-    """dw is one GEMM (f, positions) @ (positions, c kW) for each row of the kernel."""
-    G, (F, c, _, kW) = plan.groups, w.shape
-    many, whole = _chunk(x, w, plan)
-    dx = _input_gradient(_direct, dy, w, plan) if plan.stride == (1, 1) else np.empty_like(x)
-    terms = []
-    for n in range(0, len(x), many):
-        part = dy[n : n + many]
-        g = part.reshape(len(part), G, F // G, *plan.out).transpose(1, 2, 3, 0, 4).reshape(G, F // G, -1)
-        new = [np.matmul(g, view.mT) for view in _row_views(x[n : n + many], plan, whole)]
-        terms = [np.add(old, term, out=old) for old, term in zip(terms, new, strict=True)] if terms else new
-        if plan.stride != (1, 1):
-            dx[n : n + many] = _scatter(g, w, plan, len(part))
-    if whole:
-        return dx, terms[0].reshape(w.shape)
-    return dx, np.stack([term.reshape(F, c, kW) for term in terms], axis=2)
-
-
-def _chunk(x, w, plan):
-    return 1, False
-
-
-def _row_weights(w, plan, whole):
-    """List the weights (G, f, c kW) of each row of the kernel, or (G, f, c kH kW) of the whole of it."""
+    """dw is one GEMM (c kW, positions) @ (positions, f) for each row of the kernel."""
     G, (F, c, kH, kW) = plan.groups, w.shape
-    if whole:
-        return [w.reshape(G, F // G, c * kH * kW)]
-    rows = np.ascontiguousarray(w.transpose(2, 0, 1, 3))
-    return list(rows.reshape(kH, G, F // G, c * kW))
+    dw, term = np.zeros((kH, G, c * kW, F // G), x.dtype), None
+    dx = _input_gradient(_direct, dy, w, plan) if plan.stride == (1, 1) else np.empty_like(x)
+    many = _images(len(x), plan.out[0] * plan.out[1], 768)
+    for n in range(0, len(x), many):
+        g = _positions(dy[n : n + many], G)
+        for j, view in enumerate(_row_views(x[n : n + many], plan)):
+            term = np.matmul(view, g.mT, out=term)
+            dw[j] += term
+        if plan.stride != (1, 1):
+            dx[n : n + many] = _scatter(g, w, plan)
+    return dx, np.ascontiguousarray(dw.reshape(kH, G, c, kW, -1).transpose(1, 4, 2, 0, 3).reshape(w.shape))
 
 
-def _row_views(x, plan, whole):
-    """List the pixels (G, c kW, positions) that each row of the kernel sees, or (G, c kH kW, positions) for the whole.
+def _images(N, positions, enough):
+    """Take enough images at once for a GEMM to be fast, and few enough for their copies to stay in the cache."""
+    return min(N, -(-enough // positions))
+
+
+def _positions(dy, G):
+    """Return dy as (G, f, positions), the rows outside, then the images: of one image it is the same memory."""
+    N, F, Ho, Wo = dy.shape
+    return dy.reshape(N, G, F // G, Ho, Wo).transpose(1, 2, 3, 0, 4).reshape(G, F // G, -1)
+
+
+def _row_views(x, plan):
+    """List the pixels (G, c kW, positions) that each row of the kernel sees.
 
     The image is copied kW times, each copy shifted by one column. What another row of the kernel sees then is the
-    same memory from another row of the image on: views that overlap, and no copy. Rows are sorted by their
-    remainder by the stride, so that those of one view are neighbours.
+    same memory from another row of the image on. Rows are sorted by their remainder by the stride, so that those of
+    one view are neighbours.
     """
     (kH, kW), (s, t), (d, e), (Ho, Wo) = plan.kernel, plan.stride, plan.dilation, plan.out
-    N, C, G = *x.shape[:2], plan.groups
-    Hq = Ho + d * (kH - 1) // s
-    image = _window(x, plan.padding, (s * Hq, t * (Wo - 1) + plan.extent[1]))
+    (N, C), G = x.shape[:2], plan.groups
+    rows = Ho + d * (kH - 1) // s
+    image = _window(x, plan.padding, (s * rows, t * (Wo - 1) + plan.extent[1]))
     sn, sc, sh, sw = image.strides
-    if whole:
-        view = np.ndarray((C, kH, kW, Ho, N, Wo), x.dtype, image, 0, (sc, d * sh, e * sw, s * sh, sn, t * sw))
-        return [view.reshape(G, C // G * kH * kW, Ho * N * Wo)]
-    shape, strides = (C, kW, s, Hq, N, Wo), (sc, e * sw, sh, s * sh, sn, t * sw)
-    copies = np.ascontiguousarray(np.ndarray(shape, x.dtype, image, 0, strides))
-    copies = copies.reshape(G, C // G * kW, s, Hq * N * Wo)
+    copies = _scratch("copies", (C, kW, s, rows, N, Wo), x.dtype)
+    copies[...] = np.ndarray(copies.shape, x.dtype, image, 0, (sc, e * sw, sh, s * sh, sn, t * sw))
+    copies = copies.reshape(G, C // G * kW, s, rows * N * Wo)
     starts = [divmod(d * j, s) for j in range(kH)]
     return [copies[:, :, phase, first * N * Wo : (first + Ho) * N * Wo] for first, phase in starts]
 
 
-def _scatter(g, w, plan, N):
-    """Add up, at each pixel, the gradients (G, c kW, positions) of the outputs that see it."""
+def _scatter(g, w, plan):
+    """Return dx: at each pixel, the sum of the gradients (c kW, positions) of the outputs that see it."""
     (kH, kW), (s, t), (d, e), (Ho, Wo) = plan.kernel, plan.stride, plan.dilation, plan.out
-    G, c = plan.groups, w.shape[1]
-    Hq = Ho + d * (kH - 1) // s
-    copies = np.zeros((G, c * kW, s, Hq * N * Wo), g.dtype)
-    for j, weight in enumerate(_row_weights(w, plan, False)):
+    G, (F, c) = plan.groups, w.shape[:2]
+    N, rows = g.shape[2] // (Ho * Wo), Ho + d * (kH - 1) // s
+    copies = np.zeros((G, c * kW, s, rows * N * Wo), g.dtype)
+    for j in range(kH):
         first, phase = divmod(d * j, s)
+        weight = w[:, :, j].reshape(G, F // G, c * kW)
         copies[:, :, phase, first * N * Wo : (first + Ho) * N * Wo] += np.matmul(weight.mT, g)
-    copies = copies.reshape(G * c, kW, s, Hq, N, Wo)
-    image = np.zeros((N, G * c, Hq, s, t * (Wo - 1) + plan.extent[1]), g.dtype)
+    copies = copies.reshape(G * c, kW, s, rows, N, Wo)
+    image = np.zeros((N, G * c, rows, s, t * (Wo - 1) + plan.extent[1]), g.dtype)
     for j in range(kW):
         image[..., e * j : e * j + t * (Wo - 1) + 1 : t] += copies[:, j].transpose(3, 0, 2, 1, 4)
-    return _window(image.reshape(N, G * c, s * Hq, -1), tuple(-p for p in plan.padding), plan.size)
+    return _window(image.reshape(N, G * c, s * rows, -1), tuple(-p for p in plan.padding), plan.size)
 
 
 def _input_gradient(forward, dy, w, plan):
     """Return dx of a layer without stride: it is a layer too, with the kernel turned over, from filters to channels."""
     G, (F, c, kH, kW) = plan.groups, w.shape
     turned = w.reshape(G, F // G, c, kH, kW)[..., ::-1, ::-1].swapaxes(1, 2).reshape(G * c, F // G, kH, kW)
+    return forward(dy, turned, None, _turn(plan))
+
+
+def _turn(plan):
     padding = tuple(e - 1 - p for e, p in zip(plan.extent, plan.padding, strict=True))
-    turn = _Plan(plan.kernel, (1, 1), padding, plan.dilation, plan.out, plan.size, G, plan.algorithm)
-    return forward(dy, np.ascontiguousarray(turned), None, turn)
+    return replace(plan, padding=padding, size=plan.out, out=plan.size)
 
 
 # --- winograd ---------------------------------------------------------------------------------------------------------
@@ -213,28 +231,29 @@ def _transforms(dtype):
 
 
 def _winograd(x, w, b, plan):
-    N, F, (Ho, Wo), (Th, Tw), G = len(x), len(w), plan.out, _tiles(plan), plan.groups
-    _, kernel, back = _transforms(x.dtype)
+    U = _scratch("U", (36, plan.groups, len(w) // plan.groups, w.shape[1]), x.dtype)
+    np.matmul(_transforms(x.dtype)[1], w.reshape(-1, 9).T, out=U.reshape(36, -1))
+    return _winograd_layer(x, U, b, plan)
+
+
+def _winograd_layer(x, U, b, plan):
+    """Apply transformed kernels (36, G, f, c): one product of matrices for each of the 36 places of a tile."""
+    N, F, (Ho, Wo), (Th, Tw), G = len(x), plan.groups * U.shape[2], plan.out, _tiles(plan), plan.groups
     y = np.empty((N, F, Ho, Wo), x.dtype)
-    U = np.matmul(kernel, w.reshape(-1, 9).T).reshape(36, G, F // G, -1)
-    many = _images(N, Th * Tw)
-    V, M = (np.empty((36, channels * many * Th * Tw), x.dtype) for channels in (x.shape[1], F))
-    exact = (4 * Th, 4 * Tw) == (Ho, Wo)
+    many = _images(N, Th * Tw, 192)
     for n in range(0, N, many):
         part = y[n : n + many]
         T = len(part) * Th * Tw
-        if len(part) < many:
-            V, M = np.empty((36, x.shape[1] * T), x.dtype), np.empty((36, F * T), x.dtype)
-        _image_tiles(x[n : n + many], plan, V)
-        np.matmul(U, V.reshape(36, G, -1, T), out=M.reshape(36, G, -1, T))
-        target = part if exact else np.empty((len(part), F, 4 * Th, 4 * Tw), x.dtype)
-        few = _channels(T)
-        for f in range(0, F, few):
-            tiles = np.matmul(M[:, f * T : (f + few) * T].T, back.T)
+        M = _scratch("M", (36, F * T), x.dtype)
+        np.matmul(U, _image_tiles(x[n : n + many], plan), out=M.reshape(36, G, -1, T))
+        exact = (4 * Th, 4 * Tw) == (Ho, Wo)
+        target = part if exact else _scratch("target", (len(part), F, 4 * Th, 4 * Tw), x.dtype)
+        for few in _channels(F, T):
+            tiles = np.matmul(M[:, few.start * T : few.stop * T].T, _transforms(x.dtype)[2].T)
             if b is not None:
-                tiles.reshape(-1, T * 16)[...] += b[f : f + few, :, 0]
+                tiles.reshape(-1, T * 16)[...] += b[few, :, 0]
             fours = tiles.view(_four(x.dtype)).reshape(-1, len(part), Th, Tw, 4)
-            _fours(target)[:, f : f + few] = fours.transpose(1, 0, 2, 4, 3)
+            _fours(target)[:, few] = fours.transpose(1, 0, 2, 4, 3)
         if not exact:
             part[...] = target[:, :, :Ho, :Wo]
     return y
@@ -242,29 +261,31 @@ def _winograd(x, w, b, plan):
 
 def _winograd_backward(dy, x, w, plan):
     """dw goes back through the three transforms; dx is a layer again."""
-    (Th, Tw), G, N, F = _tiles(plan), plan.groups, len(x), len(w)
+    (Th, Tw), G, N, (F, c) = _tiles(plan), plan.groups, len(x), w.shape[:2]
     _, kernel, back = _transforms(x.dtype)
-    many = _images(N, Th * Tw)
-    dU = 0
-    V, dM = (np.empty((36, channels * many * Th * Tw), x.dtype) for channels in (x.shape[1], F))
+    dU = _scratch("U", (36, G, F // G, c), x.dtype)
+    many = _images(N, Th * Tw, 192)
     for n in range(0, N, many):
         part = _window(dy[n : n + many], (0, 0), (4 * Th, 4 * Tw))
         T = len(part) * Th * Tw
-        if len(part) < many:
-            V, dM = np.empty((36, x.shape[1] * T), x.dtype), np.empty((36, F * T), x.dtype)
-        few = _channels(T)
-        for f in range(0, F, few):
-            tiles = np.ascontiguousarray(_fours(part)[:, f : f + few].transpose(1, 0, 2, 4, 3))
-            np.matmul(back.T, tiles.view(x.dtype).reshape(-1, 16).T, out=dM[:, f * T : (f + few) * T])
-        _image_tiles(x[n : n + many], plan, V)
-        dU += np.matmul(V.reshape(36, G, -1, T), dM.reshape(36, G, -1, T).mT)
-    dw = np.matmul(dU.mT.reshape(36, -1).T, kernel).reshape(w.shape)
-    return _input_gradient(_winograd, dy, w, plan), dw
+        dM = _scratch("M", (36, F * T), x.dtype)
+        for few in _channels(F, T):
+            tiles = np.ascontiguousarray(_fours(part)[:, few].transpose(1, 0, 2, 4, 3))
+            np.matmul(back.T, tiles.view(x.dtype).reshape(-1, 16).T, out=dM[:, few.start * T : few.stop * T])
+        V, dM = _image_tiles(x[n : n + many], plan), dM.reshape(36, G, -1, T)
+        if n == 0:
+            np.matmul(dM, V.mT, out=dU)
+        else:
+            dU += np.matmul(dM, V.mT)
+    dw = np.matmul(dU.reshape(36, -1).T, kernel).reshape(w.shape)
+    turned = np.matmul(kernel[:, ::-1], w.reshape(-1, 9).T, out=dU.reshape(36, -1))  # as in _input_gradient
+    return _winograd_layer(dy, turned.reshape(dU.shape).mT, None, _turn(plan)), dw
 
 
-def _channels(tiles):
-    """Count the channels whose transforms stay in the cache together."""
-    return max(1, 8192 // tiles)
+def _channels(channels, tiles):
+    """Give slices of the channels whose transforms stay in the cache together."""
+    few = max(1, 8192 // tiles)
+    return [slice(c, min(c + few, channels)) for c in range(0, channels, few)]
 
 
 def _four(dtype):
@@ -281,17 +302,17 @@ def _tiles(plan):
     return tuple(-(-n // 4) for n in plan.out)
 
 
-def _image_tiles(x, plan, V):
-    """Set V (36, C tiles) to the transformed tiles of the images: 6 x 6 pixels each, a new one every 4."""
+def _image_tiles(x, plan):
+    """Return the transformed tiles (36, G, c, tiles) of the images: 6 x 6 pixels each, a new one every 4."""
     (Th, Tw), (N, C) = _tiles(plan), x.shape[:2]
-    image = _window(x, plan.padding, (4 * Th + 2, 4 * Tw + 2))
+    image, T = _window(x, plan.padding, (4 * Th + 2, 4 * Tw + 2)), N * Th * Tw
     sn, sc, sh, sw = image.strides
-    T = N * Th * Tw
-    few = _channels(T)
     tiles = np.ndarray((6, 6, C, N, Th, Tw), x.dtype, image, 0, (sh, sw, sc, sn, 4 * sh, 4 * sw))
-    for c in range(0, C, few):
-        part = tiles[:, :, c : c + few].reshape(36, -1)
-        np.matmul(_transforms(x.dtype)[0], part, out=V[:, c * T : (c + few) * T])
+    V = _scratch("V", (36, C * T), x.dtype)
+    for few in _channels(C, T):
+        part = tiles[:, :, few].reshape(36, -1)
+        np.matmul(_transforms(x.dtype)[0], part, out=V[:, few.start * T : few.stop * T])
+    return V.reshape(36, plan.groups, -1, T)
 
 
 # --- fft --------------------------------------------------------------------------------------------------------------
@@ -412,12 +433,14 @@ def _plan(x_shape, w_shape, stride, padding, dilation, groups, algorithm):
     fits = plan.kernel == (3, 3) and plan.stride == plan.dilation == (1, 1)
     if algorithm is None:
         algorithm = _fastest(x_shape, w_shape, plan, fits)
-    if not isinstance(algorithm, str) or algorithm not in _FORWARD:
-        raise ValueError(f"algorithm is {algorithm!r}; expected one of {', '.join(map(repr, _FORWARD))}, or None")
+    if not isinstance(algorithm, str) or algorithm not in ("direct", "winograd", "fft"):
+        raise ValueError(f"algorithm is {algorithm!r}; expected 'direct', 'winograd', 'fft' or None")
     if algorithm == "winograd" and not fits:
         raise ValueError(
             "algorithm is 'winograd'; expected another for a layer that is not 3 x 3 of stride and dilation 1"
         )
+    if algorithm == "direct" and math.prod(w_shape[1:]) * math.prod(plan.out) * x_shape[0] < 1 << 16:
+        algorithm = "columns"
     return replace(plan, algorithm=algorithm)
 
 
@@ -440,5 +463,28 @@ def _window(x, padding, size):
     return window
 
 
-_FORWARD = {"direct": _direct, "winograd": _winograd, "fft": _fft}
-_BACKWARD = {"direct": _direct_backward, "winograd": _winograd_backward, "fft": _fft_backward}
+_kept = threading.local()
+
+
+def _scratch(name, shape, dtype):
+    """Return memory to fill. That of up to 12 MiB is kept: new memory costs as much time as a pass over it.
+
+    Each thread has its own, one block a name: at most 6 x 12 MiB.
+    """
+    size = math.prod(shape) * dtype.itemsize
+    if size > 12 << 20:
+        return np.empty(shape, dtype)
+    block = getattr(_kept, name, None)
+    if block is None or block.nbytes < size:
+        block = np.empty(size, np.uint8)
+        setattr(_kept, name, block)
+    return np.ndarray(shape, dtype, block)
+
+
+_FORWARD = {"direct": _direct, "columns": _columns, "winograd": _winograd, "fft": _fft}
+_BACKWARD = {
+    "direct": _direct_backward,
+    "columns": _columns_backward,
+    "winograd": _winograd_backward,
+    "fft": _fft_backward,
+}
