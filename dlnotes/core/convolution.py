@@ -11,7 +11,7 @@ negative: it then cuts.
 import math
 import threading
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 
 import numpy as np
 
@@ -33,9 +33,21 @@ class _Plan:
     groups: int
     algorithm: str
 
-    @property
+    @cached_property
     def extent(self):
+        """Size of the kernel with its holes."""
         return tuple(d * (k - 1) + 1 for d, k in zip(self.dilation, self.kernel, strict=True))
+
+    @cached_property
+    def seen(self):
+        """Size of the padded image that the outputs see."""
+        return tuple(s * (o - 1) + e for s, o, e in zip(self.stride, self.out, self.extent, strict=True))
+
+    @cached_property
+    def turned(self):
+        """The layer, from filters to channels, that gives dx where there is no stride."""
+        padding = tuple(e - 1 - p for e, p in zip(self.extent, self.padding, strict=True))
+        return replace(self, padding=padding, size=self.out, out=self.size)
 
 
 def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1, algorithm=None):
@@ -101,14 +113,14 @@ def _columns_backward(dy, x, w, plan):
 def _patches(x, plan):
     """Return the pixels (G, c kH kW, positions) that each output sees, copied."""
     (s, t), (d, e), (Ho, Wo), (N, C) = plan.stride, plan.dilation, plan.out, x.shape[:2]
-    image = _window(x, plan.padding, (s * (Ho - 1) + plan.extent[0], t * (Wo - 1) + plan.extent[1]))
+    image = _window(x, plan.padding, plan.seen)
     sn, sc, sh, sw = image.strides
     shape, strides = (C, *plan.kernel, Ho, N, Wo), (sc, d * sh, e * sw, s * sh, sn, t * sw)
     return np.ndarray(shape, x.dtype, image, 0, strides).reshape(plan.groups, -1, Ho * N * Wo)
 
 
 def _direct(x, w, b, plan):
-    """y is one GEMM (f, kH kW c) @ (kH kW c, columns) for each row of the output, the columns of several images at once.
+    """y is one GEMM (f, kH kW c) @ (kH kW c, columns) for each row of the output, of several images at once.
 
     The image is copied kW times, each copy shifted by one column, rows first. What a row of the output sees is then
     kH neighbouring blocks of that memory: the views of two rows overlap, and nothing more is copied.
@@ -122,7 +134,7 @@ def _direct(x, w, b, plan):
     many = _images(len(x), Wo, 192)
     for n in range(0, len(x), many):
         part = y[n : n + many]
-        image = _window(x[n : n + many], plan.padding, (rows, t * (Wo - 1) + plan.extent[1]))
+        image = _window(x[n : n + many], plan.padding, (rows, plan.seen[1]))
         sn, sc, sh, sw = image.strides
         shape, strides = (G, d, rows // d, kW, c, len(part), Wo), (c * sc, sh, d * sh, e * sw, sc, sn, t * sw)
         copies = _scratch("copies", shape, x.dtype)
@@ -174,7 +186,7 @@ def _row_views(x, plan):
     (kH, kW), (s, t), (d, e), (Ho, Wo) = plan.kernel, plan.stride, plan.dilation, plan.out
     (N, C), G = x.shape[:2], plan.groups
     rows = Ho + d * (kH - 1) // s
-    image = _window(x, plan.padding, (s * rows, t * (Wo - 1) + plan.extent[1]))
+    image = _window(x, plan.padding, (s * rows, plan.seen[1]))
     sn, sc, sh, sw = image.strides
     copies = _scratch("copies", (C, kW, s, rows, N, Wo), x.dtype)
     copies[...] = np.ndarray(copies.shape, x.dtype, image, 0, (sc, e * sw, sh, s * sh, sn, t * sw))
@@ -194,7 +206,7 @@ def _scatter(g, w, plan):
         weight = w[:, :, j].reshape(G, F // G, c * kW)
         copies[:, :, phase, first * N * Wo : (first + Ho) * N * Wo] += np.matmul(weight.mT, g)
     copies = copies.reshape(G * c, kW, s, rows, N, Wo)
-    image = np.zeros((N, G * c, rows, s, t * (Wo - 1) + plan.extent[1]), g.dtype)
+    image = np.zeros((N, G * c, rows, s, plan.seen[1]), g.dtype)
     for j in range(kW):
         image[..., e * j : e * j + t * (Wo - 1) + 1 : t] += copies[:, j].transpose(3, 0, 2, 1, 4)
     return _window(image.reshape(N, G * c, s * rows, -1), tuple(-p for p in plan.padding), plan.size)
@@ -204,12 +216,7 @@ def _input_gradient(forward, dy, w, plan):
     """Return dx of a layer without stride: it is a layer too, with the kernel turned over, from filters to channels."""
     G, (F, c, kH, kW) = plan.groups, w.shape
     turned = w.reshape(G, F // G, c, kH, kW)[..., ::-1, ::-1].swapaxes(1, 2).reshape(G * c, F // G, kH, kW)
-    return forward(dy, turned, None, _turn(plan))
-
-
-def _turn(plan):
-    padding = tuple(e - 1 - p for e, p in zip(plan.extent, plan.padding, strict=True))
-    return replace(plan, padding=padding, size=plan.out, out=plan.size)
+    return forward(dy, turned, None, plan.turned)
 
 
 # --- winograd ---------------------------------------------------------------------------------------------------------
@@ -279,12 +286,12 @@ def _winograd_backward(dy, x, w, plan):
             dU += np.matmul(dM, V.mT)
     dw = np.matmul(dU.reshape(36, -1).T, kernel).reshape(w.shape)
     turned = np.matmul(kernel[:, ::-1], w.reshape(-1, 9).T, out=dU.reshape(36, -1))  # as in _input_gradient
-    return _winograd_layer(dy, turned.reshape(dU.shape).mT, None, _turn(plan)), dw
+    return _winograd_layer(dy, turned.reshape(dU.shape).mT, None, plan.turned), dw
 
 
 def _channels(channels, tiles):
     """Give slices of the channels whose transforms stay in the cache together."""
-    few = max(1, 8192 // tiles)
+    few = -(-channels // -(-channels * tiles // 6400))  # the slices are of one size, nearly
     return [slice(c, min(c + few, channels)) for c in range(0, channels, few)]
 
 
@@ -453,14 +460,21 @@ def _window(x, padding, size):
     """Return (N, C, *size): x behind that many rows and columns of zeros, cut or filled with zeros to the size."""
     if padding == (0, 0) and size == x.shape[2:]:
         return np.ascontiguousarray(x)
-    inner, outer = [], []
-    for n, p, m in zip(x.shape[2:], padding, size, strict=True):
-        first, last = max(p, 0), min(m, n + p)
-        outer.append(slice(first, max(first, last)))
-        inner.append(slice(first - p, max(first, last) - p))
+    inner, outer = _common(x.shape[2:], padding, size)
     window = np.zeros((*x.shape[:2], *size), x.dtype)
-    window[..., *outer] = x[..., *inner]
+    window[outer] = x[inner]
     return window
+
+
+@lru_cache(256)
+def _common(given, padding, size):
+    """Index the pixels that an image and its window share: in the image, and in the window."""
+    inner, outer = [...], [...]
+    for n, p, m in zip(given, padding, size, strict=True):
+        first, last = max(p, 0), max(min(m, n + p), p, 0)
+        outer.append(slice(first, last))
+        inner.append(slice(first - p, last - p))
+    return tuple(inner), tuple(outer)
 
 
 _kept = threading.local()
