@@ -15,8 +15,9 @@ from functools import cache, cached_property, lru_cache
 
 import numpy as np
 
-from dlnotes.convolution import Gradients, _Layer, _whole
+from dlnotes.convolution import Gradients, _Layer, _pair, _whole
 
+_SMALL = 1 << 16  # entries of the matrix of columns up to which a call costs more than a copy
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -402,7 +403,7 @@ def _pixels(spectrum, plan, axis=1):
 def _check(x, w, stride, padding, dilation, groups, algorithm):
     x = _real("x", x, 4)
     w = _real("w", w, 4, x.dtype)
-    options = (_two(stride), _two(padding), _two(dilation), groups, algorithm)
+    options = (_two("stride", stride, 1), _two("padding", padding, 0), _two("dilation", dilation, 1), groups, algorithm)
     try:
         plan = _plan(x.shape, w.shape, *options)
     except TypeError:  # an option that cannot be hashed: let it be named
@@ -419,8 +420,9 @@ def _real(name, a, ndim, dtype=None):
     return a
 
 
-def _two(option):
-    return tuple(option) if isinstance(option, list) else option
+def _two(name, option, least):
+    """Return an option that can be compared with those seen before: True and 1 are equal there, and True is refused."""
+    return option if type(option) is int else _pair(name, option, least)
 
 
 @lru_cache(256, typed=True)
@@ -446,14 +448,16 @@ def _plan(x_shape, w_shape, stride, padding, dilation, groups, algorithm):
         raise ValueError(
             "algorithm is 'winograd'; expected another for a layer that is not 3 x 3 of stride and dilation 1"
         )
-    if algorithm == "direct" and math.prod(w_shape[1:]) * math.prod(plan.out) * x_shape[0] < 1 << 16:
+    if algorithm == "direct" and math.prod(w_shape[1:]) * math.prod(plan.out) * x_shape[0] < _SMALL:
         algorithm = "columns"
     return replace(plan, algorithm=algorithm)
 
 
 def _fastest(x_shape, w_shape, plan, fits):
-    """Choose by rules that benchmarks/bench_convolution.py measured."""
-    return "direct"
+    """Choose by rules of thumb, measured on one machine: the transforms must cost less than the products they save."""
+    if fits and min(w_shape[0] // plan.groups, w_shape[1]) >= 32 and x_shape[0] * math.prod(plan.out) >= 500:
+        return "winograd"
+    return "fft" if math.prod(plan.kernel) >= 144 * math.prod(plan.stride) else "direct"
 
 
 def _window(x, padding, size):
