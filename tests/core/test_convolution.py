@@ -166,9 +166,8 @@ def test_threads_do_not_disturb_each_other():
 
 def test_the_choice_by_size():
     def chosen(x, w, **options):
-        return core._check(np.zeros(x), np.zeros(w), *({"s": 1, "p": 0, "d": 1} | options).values(), 1, None)[
-            2
-        ].algorithm
+        options = {"s": 1, "p": 0, "d": 1} | options
+        return core._check(np.zeros(x), np.zeros(w), *options.values(), 1, None)[2].algorithm
 
     assert chosen((8, 64, 56, 56), (64, 64, 3, 3)) == "winograd"
     assert chosen((8, 64, 56, 56), (64, 64, 3, 3), s=2) == "direct"
