@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dlnotes import convolution
-from dlnotes.core import conv2d, conv2d_backward
+from dlnotes.core import _direct, _winograd, conv2d, conv2d_backward
 from dlnotes.core import convolution as core
 
 ALGORITHMS = ["direct", "winograd", "fft", None]
@@ -80,8 +80,9 @@ def scale(request, monkeypatch):
     core._plan.cache_clear()
     if request.param == "large":
         monkeypatch.setattr(core, "_SMALL", 0)
-        monkeypatch.setattr(core, "_images", lambda N, positions, enough: min(N, 2))
-        monkeypatch.setattr(core, "_channels", lambda C, tiles: [slice(c, min(c + 3, C)) for c in range(0, C, 3)])
+        for module in (_direct, _winograd):
+            monkeypatch.setattr(module, "images_at_once", lambda N, positions, enough: min(N, 2))
+        monkeypatch.setattr(_winograd, "_channels", lambda C, tiles: [slice(c, min(c + 3, C)) for c in range(0, C, 3)])
     yield
     core._plan.cache_clear()
 
