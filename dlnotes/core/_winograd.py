@@ -76,7 +76,7 @@ def backward(dy, x, w, plan):
 
 def _channels(channels, tiles):
     """Give slices of the channels whose transforms stay in the cache together."""
-    few = -(-channels // -(-channels * tiles // 6400))  # the slices are of one size, nearly
+    few = -(-channels // -(-channels * tiles // 4000))  # the slices are of one size, nearly
     return [slice(c, min(c + few, channels)) for c in range(0, channels, few)]
 
 
