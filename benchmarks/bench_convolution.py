@@ -89,7 +89,7 @@ def bench_forward_backward(race, size, algorithm):
 
 @pytest.mark.parametrize(("dtype", "goal"), [("float32", 0.30), ("float64", 0.012)])
 def bench_large_kernel(race, dtype, goal):
-    arrays = x, w, b, _ = _arrays(1, 8, 128, 8, 31, dtype)
+    arrays = x, w, b, _ = _arrays(8, 8, 128, 8, 31, dtype)
     y = conv2d(x, w, b, padding=15)
     error = _error([y], [conv2d(*(a.astype(np.float64) for a in arrays[:3]), padding=15, algorithm="direct")])
     assert error < {"float32": 1e-4, "float64": 1e-12}[dtype]
@@ -102,9 +102,9 @@ def bench_large_kernel(race, dtype, goal):
         lambda: conv2d(x, w, b, padding=15),
         peers,
         work="convolution 31 x 31, forward, chosen by size",
-        size="1 x 8 x 128 x 128",
+        size="8 x 8 x 128 x 128",
         dtype=dtype,
         goal={"F.conv2d": goal},
-        flops=2 * 8 * 8 * 31**2 * 128**2,
+        flops=2 * 8 * 8 * 8 * 31**2 * 128**2,
         error=error,
     )

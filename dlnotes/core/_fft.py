@@ -4,22 +4,40 @@ from functools import lru_cache
 
 import numpy as np
 
+from dlnotes.core._layer import window
+
 
 def forward(x, w, b, plan):
     """y is a correlation: the spectrum of x times the conjugate of that of w, summed over the channels."""
-    X, K = _spectrum(x, plan), _spectrum(_place(w, plan), plan, 0)
-    y = _pixels(np.matmul(X, K.conj().mT), plan)  # (N, F, rows, columns)
-    y = y[..., *_strided(plan)]
+    X, K = _spectra(x, w, plan)
+    (s, t), (Ho, Wo) = plan.stride, plan.out
+    y = _pixels(np.matmul(X, K.conj().mT), plan, slice(0, s * (Ho - 1) + 1, s), slice(0, t * (Wo - 1) + 1, t))
     return np.ascontiguousarray(y if b is None else y + b)
 
 
 def backward(dy, x, w, plan):
-    spread = np.zeros((*dy.shape[:2], *(s * (o - 1) + 1 for s, o in zip(plan.stride, plan.out, strict=True))), dy.dtype)
-    spread[..., *_strided(plan)] = dy
-    g, X, K = _spectrum(spread, plan), _spectrum(x, plan), _spectrum(_place(w, plan), plan, 0)
-    dx = _pixels(np.matmul(g, K), plan)[..., : plan.size[0], : plan.size[1]]
-    dk = _pixels(np.matmul(g.conj().mT, X), plan, 0)
-    return np.ascontiguousarray(dx), np.ascontiguousarray(dk[..., *_places(plan)])
+    """In y = x w*, a star for the conjugate, dx is dy w and dw is dy* x."""
+    (p, q), (H, W), (d, e) = plan.padding, plan.size, plan.dilation
+    g, (X, K) = _spectrum(_spread(dy, plan.stride), plan), _spectra(x, w, plan)
+    dx = _pixels(np.matmul(g, K), plan, slice(p, p + H), slice(q, q + W))
+    rows, columns = slice(0, plan.extent[0], d), slice(0, plan.extent[1], e)
+    dw = _pixels(np.matmul(g.conj().mT, X), plan, rows, columns, axis=0)
+    return np.ascontiguousarray(dx), np.ascontiguousarray(dw)
+
+
+def _spectra(x, w, plan):
+    """Return the spectra of x and of w. What follows the last row counts as zero, and costs nothing."""
+    behind = tuple(n + p for n, p in zip(plan.size, plan.padding, strict=True))
+    return _spectrum(window(x, plan.padding, behind), plan), _spectrum(_spread(w, plan.dilation), plan, axis=0)
+
+
+def _spread(a, steps):
+    """Put zeros between the rows and between the columns."""
+    if steps == (1, 1):
+        return a
+    spread = np.zeros((*a.shape[:2], *(s * (n - 1) + 1 for s, n in zip(steps, a.shape[2:], strict=True))), a.dtype)
+    spread[..., :: steps[0], :: steps[1]] = a
+    return spread
 
 
 def _period(plan):
@@ -41,23 +59,6 @@ def _smooth(n):
         n += 1
 
 
-def _places(plan):
-    """Index, on the circle of each axis, the pixels that the first output sees."""
-    axes = zip(plan.dilation, plan.kernel, plan.padding, _period(plan), strict=True)
-    rows, columns = ((d * np.arange(k) - p) % period for d, k, p, period in axes)
-    return rows[:, None], columns
-
-
-def _place(w, plan):
-    kernel = np.zeros((*w.shape[:2], *_period(plan)), w.dtype)
-    kernel[..., *_places(plan)] = w
-    return kernel
-
-
-def _strided(plan):
-    return tuple(slice(0, s * (o - 1) + 1, s) for s, o in zip(plan.stride, plan.out, strict=True))
-
-
 def _spectrum(a, plan, axis=1):
     """Return the spectrum (rows, columns, G, p, q) of a (p, q, H, W), the groups being taken out of an axis of a."""
     p, q = a.shape[:2]
@@ -68,9 +69,11 @@ def _spectrum(a, plan, axis=1):
     return np.ascontiguousarray(spectrum.swapaxes(2, 3))
 
 
-def _pixels(spectrum, plan, axis=1):
-    """Return the array (p, q, rows, columns) of such a spectrum."""
+def _pixels(spectrum, plan, rows, columns, axis=1):
+    """Return these rows and columns of the array (p, q, rows, columns) of such a spectrum."""
     G, p, q = spectrum.shape[2:]
     order = (2, 3, 4, 0, 1) if axis == 0 else (3, 2, 4, 0, 1)
     shape = (G * p, q) if axis == 0 else (p, G * q)
-    return np.fft.irfft2(spectrum.transpose(order).reshape(*shape, *spectrum.shape[:2]), _period(plan))
+    spectrum = spectrum.transpose(order).reshape(*shape, *spectrum.shape[:2])
+    few = np.fft.ifft(spectrum, axis=2)[:, :, rows]  # one axis at a time: the rows not asked for need no second one
+    return np.fft.irfft(few, _period(plan)[1])[..., columns]
