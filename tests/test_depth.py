@@ -1439,6 +1439,7 @@ def bad_input():
         refuses(lambda bad=bad: depth.collapse(bad), naming="params")
         refuses(lambda bad=bad: depth.breakpoints(bad), naming="params")
     refuses(lambda: depth.breakpoints(net), naming="params")
+    refuses(lambda: depth.breakpoints([(np.ones((2, 1)), np.ones(2))]), naming="params")
     for bad in (x[0], x[:0], x[:, :1], x > 0, x * 1j, x * np.nan, ragged, [["a", "b"]], [[None, 1]], *odd):
         refuses(lambda bad=bad: depth.forward(net, bad), naming="x")
         refuses(lambda bad=bad: depth.gram(x, bad), naming="centres")
