@@ -172,7 +172,7 @@ def _fractions(name, a):
     try:
         entries = [Fraction(entry.item() if isinstance(entry, np.floating) else entry) for entry in a.flat]
     except TypeError:
-        raise ValueError(f"{name} holds an entry that is no number of 64 bits, integer or Fraction; expected those") from None
+        raise ValueError(f"{name} holds a symbol or a long double; expected other numbers") from None
     return np.array(entries, dtype=object).reshape(a.shape)
 
 
