@@ -8,11 +8,7 @@ from dlnotes.core import batch_norm
 
 torch = pytest.importorskip("torch")
 
-SIZES = {
-    ((256, 1000), "float32"): None,
-    ((8, 64, 56, 56), "float32"): 0.70,
-    ((32, 64, 56, 56), "float64"): 0.60,
-}
+SIZES = [((256, 1000), "float32"), ((8, 64, 56, 56), "float32"), ((32, 64, 56, 56), "float64")]
 
 
 def _ours(x, dy, gamma, beta, module=batch_norm):
@@ -46,7 +42,6 @@ def bench_forward_backward(race, shape, dtype):
         work="batch norm forward and backward",
         size=" x ".join(map(str, shape)),
         dtype=dtype,
-        goal={"F.batch_norm, autograd": SIZES[shape, dtype]},
         bytes=5 * arrays[0].nbytes,  # x is read and y written; then x and dy are read, and dx written
         error=error,
     )

@@ -22,19 +22,7 @@ LAYERS = {
     "1 x 1 x 8 x 8": (1, 1, 8, 1, 3, "float32"),
     "1 x 3 x 28 x 28": (1, 3, 28, 8, 3, "float32"),
 }
-GOALS = {  # share of the peer's time, by size and algorithm
-    ("8 x 64 x 56 x 56", None): 0.70,
-    ("8 x 128 x 28 x 28", None): 0.72,
-    ("8 x 256 x 14 x 14", None): 0.90,
-    ("8 x 64 x 56 x 56", "direct"): 1.0,
-    ("8 x 128 x 28 x 28", "direct"): 1.1,
-    ("8 x 256 x 14 x 14", "direct"): 1.15,
-    ("8 x 32 x 64 x 64", None): 0.35,
-    ("8 x 64 x 56 x 56, float64", None): 0.30,
-    ("8 x 128 x 28 x 28, float64", None): 0.45,
-    ("1 x 1 x 8 x 8", None): 0.65,
-    ("1 x 3 x 28 x 28", None): 0.75,
-}
+RACES = [(size, None) for size in LAYERS] + [(size, "direct") for size in list(LAYERS)[:3]]
 
 
 def _arrays(N, C, H, F, k, dtype):
@@ -61,7 +49,7 @@ def _error(answers, references):
     return max(float(np.abs(a - r).max() / np.abs(r).max()) for a, r in zip(answers, references, strict=True))
 
 
-@pytest.mark.parametrize(("size", "algorithm"), GOALS)
+@pytest.mark.parametrize(("size", "algorithm"), RACES)
 def bench_forward_backward(race, size, algorithm):
     *sizes, dtype = LAYERS[size]
     N, C, H, F, k = sizes
@@ -81,14 +69,13 @@ def bench_forward_backward(race, size, algorithm):
         work=f"convolution {k} x {k}, forward and backward, {algorithm or 'chosen by size'}",
         size=size.removesuffix(", float64"),
         dtype=dtype,
-        goal={PEER: GOALS[size, algorithm]},
         flops=6 * N * F * C * k * k * H * H,
         error=error,
     )
 
 
-@pytest.mark.parametrize(("dtype", "goal"), [("float32", 0.30), ("float64", 0.012)])
-def bench_large_kernel(race, dtype, goal):
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def bench_large_kernel(race, dtype):
     arrays = x, w, b, _ = _arrays(8, 8, 128, 8, 31, dtype)
     y = conv2d(x, w, b, padding=15)
     error = _error([y], [conv2d(*(a.astype(np.float64) for a in arrays[:3]), padding=15, algorithm="direct")])
@@ -104,7 +91,6 @@ def bench_large_kernel(race, dtype, goal):
         work="convolution 31 x 31, forward, chosen by size",
         size="8 x 8 x 128 x 128",
         dtype=dtype,
-        goal={"F.conv2d": goal},
         flops=2 * 8 * 8 * 8 * 31**2 * 128**2,
         error=error,
     )

@@ -14,8 +14,7 @@ except ModuleNotFoundError:
 torch = pytest.importorskip("torch")
 
 WORK = "RNN forward and backward"
-LAYER_GOALS = {(100, 1, 16): 0.09, (1000, 1, 128): 0.15, (100, 32, 128): 0.60, (100, 128, 256): 0.87}
-SCAN_GOALS = {(1000, 32, 128): 0.65, (1000, 1, 128): 1.1}
+SIZES = [(100, 1, 16), (1000, 1, 128), (100, 32, 128), (100, 128, 256)]  # T, B, H
 
 
 def _arrays(T, B, H, dtype=np.float32):
@@ -102,7 +101,7 @@ def _off(answers, exact):
     )
 
 
-def _race(race, size, peers, goal, work=WORK):
+def _race(race, size, peers):
     """peers: name -> function of the arrays, or None if it is not installed."""
     T, B, H = size
     arrays = _arrays(*size)
@@ -114,31 +113,30 @@ def _race(race, size, peers, goal, work=WORK):
         assert _off(answers, exact) < 1e-4
     flops = 6 * 2 * T * B * H * H  # two products forward, four backward
     text = " x ".join(map(str, size))
-    race(lambda: _ours(*arrays), calls, work=work, size=text, goal=goal, flops=flops, error=error)
+    race(lambda: _ours(*arrays), calls, work=WORK, size=text, flops=flops, error=error)
 
 
-@pytest.mark.parametrize("size", LAYER_GOALS)
+@pytest.mark.parametrize("size", SIZES)
 def bench_layer(race, size):
-    _race(race, size, {"torch.nn.RNN, autograd": _layer}, {"torch.nn.RNN, autograd": LAYER_GOALS[size]})
+    _race(race, size, {"torch.nn.RNN, autograd": _layer})
 
 
 def bench_textbook_loop(race):
     peers = {"torch loop over x[t], autograd": _loop, "torch loop over unbind(x), autograd": _careful_loop}
-    _race(race, (1000, 32, 128), peers, {"torch loop over x[t], autograd": 0.05})
+    _race(race, (1000, 32, 128), peers)
 
 
-@pytest.mark.parametrize("size", SCAN_GOALS)
+@pytest.mark.parametrize("size", [(1000, 32, 128), (1000, 1, 128)])
 def bench_scan(race, size):
-    _race(race, size, {"jax.jit(lax.scan), grad": jax and _scan}, {"jax.jit(lax.scan), grad": SCAN_GOALS[size]})
+    _race(race, size, {"jax.jit(lax.scan), grad": jax and _scan})
 
 
 @pytest.mark.parametrize("T", [500, 1000, 2000, 4000])
 def bench_growth(race, T):
-    """Beside half as many steps: a ratio of 2 to the power of the exponent, which is aimed at 1.1 at most."""
+    """Beside half as many steps: the ratio is 2 to the power of the exponent."""
     whole, half = _arrays(T, 8, 32), _arrays(T // 2, 8, 32)
     exact = _ours(*(a.astype(np.float64) for a in whole), module=bptt)
     error = _off(_ours(*whole), exact)
     assert error < 1e-4
     peers = {"itself, half as many steps": lambda: _ours(*half)}
-    goal = {"itself, half as many steps": round(2**1.1, 2)}
-    race(lambda: _ours(*whole), peers, work="RNN, growth in T", size=f"{T} x 8 x 32", goal=goal, error=error)
+    race(lambda: _ours(*whole), peers, work="RNN, growth with T", size=f"{T} x 8 x 32", error=error)

@@ -8,10 +8,8 @@ from dlnotes import softmax as chapter
 
 torch = pytest.importorskip("torch")
 
-GOALS = {(256, 50000): 0.20, (32, 10): 0.25}
 
-
-@pytest.mark.parametrize("size", GOALS)
+@pytest.mark.parametrize("size", [(256, 50000), (32, 10)])
 def bench_cross_entropy(race, size):
     N, K = size
     rng = np.random.default_rng(0)
@@ -39,7 +37,6 @@ def bench_cross_entropy(race, size):
         {"F.cross_entropy, autograd": autograd},
         work="cross-entropy and gradient",
         size=f"{N} x {K}",
-        goal={"F.cross_entropy, autograd": GOALS[size]},
         bytes=2 * logits.nbytes,
         error=error,
     )
