@@ -225,11 +225,9 @@ class Session:
         self._kept = {}
 
     def run(self, fetches, feed_dict=None):
-        """Return the values of the fetches (claim computation-graph-run). Only what they need is computed, once.
+        """Return the values of the fetches, a tensor or a list of them (claim computation-graph-run).
 
-        Args:
-            fetches: a tensor, or a list of them.
-            feed_dict: tensor -> value that takes its place in this run.
+        feed_dict: tensor -> value that takes its place in this run. Only what is needed is computed, once.
         """
         wanted = fetches if isinstance(fetches, list) else [fetches]
         if not all(isinstance(tensor, Tensor) and tensor.graph is self.graph for tensor in wanted):
@@ -290,13 +288,13 @@ def _array(name, value, dtype=None):
     """A copy of the value as an array, of the dtype where one is given. Numbers only."""
     try:
         array = np.array(value)
-    except (ValueError, TypeError):
-        raise ValueError(f"{name} is {value!r}; expected numbers, in rows of one length") from None
+    except (ValueError, TypeError):  # rows of several lengths, or tensors
+        array = np.array(None)
     no_numbers = list | tuple | dict | Tensor | str | None
     if array.dtype.kind not in "ifO" or (
         array.dtype.kind == "O" and any(isinstance(x, no_numbers) for x in array.flat)
     ):
-        raise ValueError(f"{name} is {value!r}; expected floats, integers or objects that are numbers")
+        raise ValueError(f"{name} is {value!r}; expected floats, integers or other numbers, in rows of one length")
     fits = dtype is None or np.can_cast(array.dtype, dtype, "same_kind")
     if not fits or (dtype is not None and dtype.kind == "i" and (array.astype(dtype) != array).any()):
         raise ValueError(f"{name} is {value!r}; expected what {dtype} can hold")
