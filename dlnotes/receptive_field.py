@@ -90,8 +90,9 @@ def region(layers, index, n):
 
     None where no pixel does, only padding. With pairs: one such answer an axis. Raises as path_counts.
     """
-    seen = np.nonzero(_back(*zip(*_axes(layers, index=index, n=n), strict=True), bool))
-    return _one_or_pair((int(where.min()), int(where.max())) if where.size else None for where in seen)
+    seen = _back(*zip(*_axes(layers, index=index, n=n), strict=True), bool)
+    lines = [np.flatnonzero(seen.any(tuple({*range(seen.ndim)} - {axis}))) for axis in range(seen.ndim)]
+    return _one_or_pair((int(line[0]), int(line[-1])) if line.size else None for line in lines)
 
 
 def path_counts(layers, index=None, n=None):

@@ -1715,6 +1715,7 @@ def texts():
     yield "3\n5 2\n\n3 1 1\n2 3 0 2  # dilated", [Layer(3), Layer(5, 2), Layer(3, 1, 1), Layer(2, 3, 0, 2)]
     yield "conv 3 stride 2 padding 1\npool 2\nPool 3 stride=2", [Layer(3, 2, 1), Layer(2, 2), Layer(3, 2)]
     yield "kernel 5 dilation 2\n 7, 2, 3\nconv 3 padding 1", [Layer(5, dilation=2), Layer(7, 2, 3), Layer(3, padding=1)]
+    yield "pool 3\npool 4 padding 1", [Layer(3, 3), Layer(4, 4, 1)]
 
 
 def parsed(case):
