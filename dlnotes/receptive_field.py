@@ -5,6 +5,8 @@ Options are an integer, or one for the rows and one for the columns; results are
 pairs otherwise. Positions count from 0; negative ones lie in the padding. Source: Araujo, Norris and Sim 2019.
 """
 
+import itertools
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from numbers import Integral
@@ -26,10 +28,6 @@ class Layer:
     def __post_init__(self):
         for name in ("kernel_size", "stride", "padding", "dilation"):
             object.__setattr__(self, name, _whole(name, getattr(self, name), 0 if name == "padding" else 1))
-
-    def along(self, axis):
-        """Return (kernel size, stride, padding, dilation) along an axis."""
-        return [_at(value, axis) for value in (self.kernel_size, self.stride, self.padding, self.dilation)]
 
 
 @dataclass(frozen=True)
@@ -62,34 +60,23 @@ def output_size(layers, n):
     Raises:
         ValueError: n holds no kernel of some layer, or branches that join give different sizes at this n.
     """
-    layers, n = _chain("layers", layers), _whole("n", n, 1)
-    return _each(lambda axis: _sizes(layers, axis, _at(n, axis))[-1], layers, n)
+    return _one_or_pair(_sizes(chain, m)[-1] for chain, m in _axes(layers, n=n))
 
 
 def receptive_field(layers):
     """Return ``ReceptiveField(size, stride, padding)`` (claims receptive-field-chain, receptive-field-join).
 
-    Args:
-        layers: a list of Layer and Join; an empty one changes nothing.
-
     Raises:
         ValueError: branches that join have different strides, or give different sizes for every input.
     """
-    layers = _chain("layers", layers)
-    fields = [_field(layers, axis) for axis in _axes(layers)]
-    return ReceptiveField(*(fields[0] if len(fields) == 1 else zip(*fields, strict=True)))
+    fields = [_field(chain) for (chain,) in _axes(layers)]
+    return ReceptiveField(*map(_one_or_pair, zip(*fields, strict=True)))
 
 
 def interval(layers, index):
     """Return (first, last) input seen by an output, as if the image had no border (claim receptive-field-interval)."""
-    layers, index = _chain("layers", layers), _whole("index", index, 0)
-
-    def ends(axis):
-        size, stride, padding = _field(layers, axis)
-        first = stride * _at(index, axis) - padding
-        return first, first + size - 1
-
-    return _each(ends, layers, index)
+    fields = [(i, *_field(chain)) for chain, i in _axes(layers, index=index)]
+    return _one_or_pair((stride * i - padding, stride * i - padding + size - 1) for i, size, stride, padding in fields)
 
 
 def centre(layers, index):
@@ -101,15 +88,11 @@ def centre(layers, index):
 def region(layers, index, n):
     """Return (first, last) pixel of an image of size n that reaches an output (claim receptive-field-region).
 
-    None where no pixel does, only padding. With pairs: one such answer an axis.
-
-    Raises:
-        ValueError: as path_counts.
+    None where no pixel does, only padding. With pairs: one such answer an axis. Raises as path_counts.
     """
-    seen = _back(layers, index, n, bool)
-    ends = [np.flatnonzero(seen.any(tuple(a for a in range(seen.ndim) if a != axis))) for axis in range(seen.ndim)]
-    ends = [(int(where[0]), int(where[-1])) if where.size else None for where in ends]
-    return ends[0] if len(ends) == 1 else tuple(ends)
+    seen = _back(*zip(*_axes(layers, index=index, n=n), strict=True), bool)
+    lines = [np.flatnonzero(seen.any(tuple({*range(seen.ndim)} - {axis}))) for axis in range(seen.ndim)]
+    return _one_or_pair((int(line[0]), int(line[-1])) if line.size else None for line in lines)
 
 
 def path_counts(layers, index=None, n=None):
@@ -122,11 +105,10 @@ def path_counts(layers, index=None, n=None):
         ValueError: there is no such output, or as output_size.
     """
     if index is not None or n is not None:
-        return _back(layers, index, n, object)
-    layers = _chain("layers", layers)
-    inside = [_inside(layers, axis) for axis in _axes(layers)]
-    index, n, window = ([axis[k] for axis in inside] for k in range(3))
-    return _back(layers, *((v[0] if len(v) == 1 else tuple(v)) for v in (index, n)), object)[tuple(window)]
+        return _back(*zip(*_axes(layers, index=index, n=n), strict=True), object)
+    chains = [chain for (chain,) in _axes(layers)]
+    index, n, window = zip(*map(_inside, chains), strict=True)
+    return _back(chains, index, n, object)[window]
 
 
 def path_variance(layers):
@@ -135,17 +117,14 @@ def path_variance(layers):
     Raises:
         ValueError: the layers are not one chain.
     """
-    layers = _chain("layers", layers)
+    axes, variances = _axes(layers), []
     if any(isinstance(layer, Join) for layer in layers):
         raise ValueError("layers has a Join; expected one chain")
-
-    def along(axis):
-        total, jump = Fraction(0), 1
-        for k, stride, _, dilation in (layer.along(axis) for layer in layers):
-            total, jump = total + Fraction((jump * dilation) ** 2 * (k * k - 1), 12), jump * stride
-        return total
-
-    return _each(along, layers)
+    for (chain,) in axes:
+        steps = [dilation * _field(chain[:j])[1] for j, (*_, dilation) in enumerate(chain)]
+        terms = (Fraction(a * a * (k * k - 1), 12) for a, (k, *_) in zip(steps, chain, strict=True))
+        variances.append(sum(terms, Fraction(0)))
+    return _one_or_pair(variances)
 
 
 def parse(text):
@@ -169,19 +148,18 @@ def table(text, n):
     Raises:
         ValueError: begins with "text" and names the line, or with n.
     """
-    n, lines, layers = _whole("n", n, 1), [(0, "input", None), *_lines(text)], []
-    if isinstance(n, tuple):
+    if isinstance(_whole("n", n, 1), tuple):
         raise ValueError(f"n is {n}; expected one integer, as the text gives one number an option")
-    rows = []
-    for number, written, layer in lines:
+    rows, layers = [], []
+    for number, written, layer in [(0, "input", None), *_lines(text)]:
         layers += [layer] if layer else []
         try:
             output = output_size(layers, n)
         except ValueError as error:
             raise ValueError(f"text line {number}, {written!r}: the kernel is larger than its padded input") from error
-        field, start = receptive_field(layers), centre(layers, 0)
-        row = {"line": number, "layer": written, "output": output, "size": field.size, "jump": field.stride}
-        rows.append({**row, "padding": field.padding, "start": start})
+        size, jump, padding = vars(receptive_field(layers)).values()
+        row = {"line": number, "layer": written, "output": output, "size": size, "jump": jump, "padding": padding}
+        rows.append({**row, "start": centre(layers, 0)})
     return rows
 
 
@@ -198,7 +176,7 @@ def forward(network, x, *, act=activation.relu, skip=None, after=False):
     Raises:
         ValueError: the skip does not join two outputs of one shape, or as dlnotes.convolution.conv2d.
     """
-    pair = isinstance(skip, tuple | list) and len(skip) == 2 and all(isinstance(layer, int) for layer in skip)
+    pair = isinstance(skip, tuple | list) and len(skip) == 2 and all(isinstance(layer, Integral) for layer in skip)
     if skip is not None and not (pair and 0 <= skip[0] < skip[1] <= len(network)):
         raise ValueError(f"skip is {skip!r}; expected None, or (i, j) with 0 <= i < j <= {len(network)}")
     h = [np.asarray(x)]
@@ -222,9 +200,7 @@ def corner_network(*, subtract_input=False):
     shapes = (16, 1), (16, 16), (16, 16), (1, 16)
     network = [(np.zeros((f, c, 3, 3), int), np.zeros(f, int)) for f, c in shapes]
     (w1, b1), (w2, b2), (w3, b3), (w4, _) = network
-    # Opposite directions are opposite entries of these lists: up-left and down-right, up-right and down-left.
-    toward = [(0, 0), (2, 2), (0, 2), (2, 0)]
-    away = [(2, 2), (0, 0), (2, 0), (0, 2)]
+    toward = [(0, 0), (2, 2), (0, 2), (2, 0)]  # up-left and its opposite, up-right and its opposite
     b1[4] = 1  # a channel of ones
     w2[4, 4], b2[4] = -1, 5  # 5 - (9 inside, 6 on an edge, 4 in a corner)
     w3[9, 4, 1, 1] = w4[0, 9, 1, 1] = 1
@@ -233,100 +209,96 @@ def corner_network(*, subtract_input=False):
         w1[c, 0, *toward[c]] = 1
         w2[c, c, *toward[c]], w2[c, other, *toward[other]] = 1, -1
         for half in (c, other):  # the two halves of an absolute value
-            w3[5 + c, half, *away[c]] = 1
+            w3[5 + c, half, *toward[other]] = 1
         w3[5 + c, 4, *toward[c]], b3[5 + c] = 1, -1
-        w4[0, 5 + c, *away[c]] = -1
+        w4[0, 5 + c, *toward[other]] = -1
     w1[10, 0, 1, 1] = w2[10, 10, 1, 1] = w3[10, 10, 1, 1] = 1
     w4[0, 10, 1, 1] = -int(subtract_input)
     return network
 
 
-def _field(layers, axis):
-    """Return (size, stride, padding) of a chain along one axis."""
+# Below, a chain is a network along one axis: (kernel size, stride, padding, dilation) of each layer, and for each join
+# a list of chains.
+
+
+def _field(chain):
+    """Return (size, stride, padding) of a chain."""
     size, stride, padding = 1, 1, 0
-    for layer in layers:
-        extent, step, pad = _joined(layer, axis) if isinstance(layer, Join) else _extent(layer, axis)
+    for layer in chain:
+        if isinstance(layer, list):
+            extent, step, pad = _joined(layer)
+        else:
+            k, step, pad, dilation = layer
+            extent = dilation * (k - 1) + 1
         size, stride, padding = size + stride * (extent - 1), stride * step, padding + stride * pad
     return size, stride, padding
 
 
-def _extent(layer, axis):
-    k, stride, padding, dilation = layer.along(axis)
-    return dilation * (k - 1) + 1, stride, padding
-
-
-def _joined(join, axis):
+def _joined(branches):
     """Return (size, stride, padding) of the smallest interval that holds those of all branches."""
-    fields = [_field(branch, axis) for branch in join.branches]
-    strides, excess = {s for _, s, _ in fields}, [2 * z - r for r, _, z in fields]
-    if len(strides) > 1:
-        raise ValueError(f"layers has a Join of strides {sorted(strides)}; expected one stride")
-    stride = strides.pop()
-    if max(excess) - min(excess) >= stride:
+    sizes, strides, paddings = zip(*map(_field, branches), strict=True)
+    excess = [2 * z - r for r, z in zip(sizes, paddings, strict=True)]
+    if len(set(strides)) > 1:
+        raise ValueError(f"layers has a Join of strides {sorted(set(strides))}; expected one stride")
+    if max(excess) - min(excess) >= strides[0]:
         raise ValueError(
-            f"layers has a Join whose 2 padding - size are {excess}; expected less than {stride} apart, as the "
+            f"layers has a Join whose 2 padding - size are {excess}; expected less than {strides[0]} apart, as the "
             "branches would differ in size for every input"
         )
-    padding = max(z for _, _, z in fields)
-    return padding + max(r - z for r, _, z in fields), stride, padding
+    return max(paddings) + max(r - z for r, z in zip(sizes, paddings, strict=True)), strides[0], max(paddings)
 
 
-def _sizes(layers, axis, n):
+def _sizes(chain, n):
     """Return the size of the input and of every layer's output."""
     sizes = [n]
-    for number, layer in enumerate(layers):
-        if isinstance(layer, Join):
-            ends = {_sizes(branch, axis, sizes[-1])[-1] for branch in layer.branches}
+    for number, layer in enumerate(chain):
+        if isinstance(layer, list):
+            ends = sorted({_sizes(branch, sizes[-1])[-1] for branch in layer})
             if len(ends) > 1:
-                raise ValueError(
-                    f"n is {n}: branches of sizes {sorted(ends)} join at layer {number}; expected one size"
-                )
-            sizes.append(ends.pop())
+                raise ValueError(f"n is {n}: branches of sizes {ends} join at layer {number}; expected one size")
+            sizes += ends
         else:
-            k, stride, padding, dilation = layer.along(axis)
+            k, stride, padding, dilation = layer
             sizes.append(convolution.output_size(sizes[-1], k, stride=stride, padding=padding, dilation=dilation))
     return sizes
 
 
-def _inside(layers, axis):
+def _inside(chain):
     """Return (index, n, window): an output that sees no padding, an input that gives it, and where it looks."""
-    size, stride, padding = _field(layers, axis)
+    size, stride, padding = _field(chain)
     index = -(-padding // stride)
     first = stride * index - padding
     for n in range(first + size, first + size + stride):
         try:
-            _sizes(layers, axis, n)
+            _sizes(chain, n)
         except ValueError:
             continue
         return index, n, slice(first, first + size)
     raise ValueError("layers has Joins that agree on no input size; expected branches of one size for some input")
 
 
-def _back(layers, index, n, dtype):
+def _back(chains, index, n, dtype):
     """Send a one back from an output through all kernels, every weight one."""
-    layers, index, n = _chain("layers", layers), _whole("index", index, 0), _whole("n", n, 1)
-    axes = _axes(layers, index, n)
-    index, n = tuple(_at(index, a) for a in axes), tuple(_at(n, a) for a in axes)
-    out = tuple(_sizes(layers, a, n[a])[-1] for a in axes)
+    out = tuple(_sizes(chain, m)[-1] for chain, m in zip(chains, n, strict=True))
     if any(i >= size for i, size in zip(index, out, strict=True)):
         raise ValueError(f"index is {index}; expected less than the size of the output, {out}")
     g = np.zeros(out, dtype)
     g[index] = 1
-    return _through(layers, n, g)
+    return _through(chains, n, g)
 
 
-def _through(layers, n, g):
-    sizes = list(zip(*(_sizes(layers, axis, size) for axis, size in enumerate(n)), strict=True))
-    for layer, size in reversed(list(zip(layers, sizes[:-1], strict=True))):
-        if isinstance(layer, Join):
-            g = np.add.reduce([_through(branch, size, g) for branch in layer.branches], dtype=g.dtype)
+def _through(chains, n, g):
+    sizes = zip(*(_sizes(chain, m)[:-1] for chain, m in zip(chains, n, strict=True)), strict=True)
+    for *layers, size in reversed(list(zip(*chains, sizes, strict=True))):
+        if isinstance(layers[0], list):
+            g = np.add.reduce([_through(branch, size, g) for branch in zip(*layers, strict=True)], dtype=g.dtype)
             continue
-        options = [layer.along(axis) for axis in range(g.ndim)]
-        canvas = np.zeros([m + 2 * p for m, (_, _, p, _) in zip(size, options, strict=True)], g.dtype)
-        for j in np.ndindex(*(k for k, _, _, _ in options)):
-            view = zip(j, g.shape, options, strict=True)
-            canvas[tuple(slice(d * at, d * at + (o - 1) * s + 1, s) for at, o, (_, s, _, d) in view)] += g
-        g = canvas[tuple(slice(p, p + m) for m, (_, _, p, _) in zip(size, options, strict=True))]
+        for axis, (m, (k, stride, padding, dilation)) in enumerate(zip(size, layers, strict=True)):
+            rows = g.swapaxes(0, axis)
+            canvas = np.zeros((m + 2 * padding, *rows.shape[1:]), g.dtype)
+            for at in range(0, dilation * k, dilation):
+                canvas[at : at + stride * (len(rows) - 1) + 1 : stride] += rows
+            g = canvas[padding : padding + m].swapaxes(0, axis)
     return g
 
 
@@ -334,37 +306,24 @@ def _lines(text):
     """Return (number, text, Layer) of each line that holds a layer."""
     if not isinstance(text, str):
         raise ValueError(f"text is {text!r}; expected a string, one layer a line")
-    return [
-        (number, line, _line(number, line))
-        for number, line in enumerate((line.split("#")[0].strip() for line in text.splitlines()), 1)
-        if line
-    ]
+    lines = enumerate((line.split("#")[0].strip() for line in text.splitlines()), 1)
+    return [(number, line, _line(number, line)) for number, line in lines if line]
 
 
 def _line(number, line):
-    names = ["kernel_size", "stride", "padding", "dilation"]
-    words, options, place = line.lower().replace("=", " ").replace(",", " ").split(), {}, 0
-    kind = words.pop(0) if words[0] in ("conv", "pool") else None
-    while words:
-        word = words.pop(0)
-        name = {"kernel": "kernel_size"}.get(word, word)
-        if name in names:
-            place = len(names)  # no bare numbers after a name
-            word = words.pop(0) if words else "nothing"
-        else:
-            name, place = names[place] if place < len(names) else None, place + 1
-        if name is None or name in options or not (word.isascii() and word.isdigit()):
-            raise ValueError(
-                f"text line {number}, {line!r}: {word!r} is not expected here; write kernel stride padding "
-                "dilation, or their names with numbers"
-            )
-        options[name] = int(word)
-    if "kernel_size" not in options:
-        raise ValueError(f"text line {number}, {line!r}: no kernel; expected its size first")
+    words, names = re.sub("[=,]", " ", line.lower()).split(), ["kernel_size", "stride", "padding", "dilation"]
+    kind = words.pop(0) if words and words[0] in ("conv", "pool") else None
+    bare = list(itertools.takewhile(str.isdigit, words))
+    named = ["kernel_size" if word == "kernel" else word for word in words[len(bare) :]]
+    options = dict(zip(names, bare)) | dict(zip(named[::2], named[1::2]))  # noqa: B905
+    known = {"kernel_size"} <= set(options) <= set(names) and 2 * len(options) == 2 * len(bare) + len(named)
+    if not known or not all(re.fullmatch("[0-9]{1,18}", value) for value in options.values()):
+        expected = "expected kernel stride padding dilation, or their names with numbers, the kernel always"
+        raise ValueError(f"text line {number}, {line!r}: {expected}")
     if kind == "pool":
         options.setdefault("stride", options["kernel_size"])
     try:
-        return Layer(**options)
+        return Layer(**{name: int(value) for name, value in options.items()})
     except ValueError as error:
         raise ValueError(f"text line {number}, {line!r}: {error}") from error
 
@@ -377,31 +336,36 @@ def _chain(name, layers):
 
 def _whole(name, value, least):
     """Return an integer, or a pair of them, as Python's own."""
-    for entry in value if isinstance(value, tuple | list) else (value,):
+    pair = isinstance(value, tuple | list) and len(value) == 2
+    for entry in value if pair else (value,):
         if isinstance(entry, bool) or not isinstance(entry, Integral) or entry < least:
             raise ValueError(f"{name} is {value!r}; expected an integer, {least} or more, or a pair of them")
-    if not isinstance(value, tuple | list):
-        return int(value)
-    if len(value) != 2:
-        raise ValueError(f"{name} is {value!r}; expected an integer or a pair, rows and columns")
-    return tuple(map(int, value))
+    return tuple(map(int, value)) if pair else int(value)
 
 
-def _at(value, axis):
+def _axes(layers, **values):
+    """Return (chain, *values) of the one axis that stands for both, or of the rows and of the columns."""
+    values = [_whole(name, value, 1 if name == "n" else 0) for name, value in values.items()]
+    options = [*values, *_options(_chain("layers", layers))]
+    axes = range(2 if any(isinstance(value, tuple) for value in options) else 1)
+    return [([_along(layer, axis) for layer in layers], *(_along(value, axis) for value in values)) for axis in axes]
+
+
+def _options(layers):
+    for layer in layers:
+        yield from _options(itertools.chain(*layer.branches)) if isinstance(layer, Join) else vars(layer).values()
+
+
+def _along(value, axis):
+    """Return a layer, a join or an option as it is along one axis."""
+    match value:
+        case Layer():
+            return tuple(_along(option, axis) for option in vars(value).values())
+        case Join():
+            return [[_along(layer, axis) for layer in branch] for branch in value.branches]
     return value[axis] if isinstance(value, tuple) else value
 
 
-def _paired(layer):
-    if isinstance(layer, Join):
-        return any(_paired(inner) for branch in layer.branches for inner in branch)
-    return any(isinstance(v, tuple) for v in (layer.kernel_size, layer.stride, layer.padding, layer.dilation))
-
-
-def _axes(layers, *values):
-    return range(2 if any(map(_paired, layers)) or any(isinstance(v, tuple) for v in values) else 1)
-
-
-def _each(f, layers, *values):
-    """Return f of the one axis that stands for both, or a pair."""
-    results = tuple(f(axis) for axis in _axes(layers, *values))
+def _one_or_pair(results):
+    results = tuple(results)
     return results if len(results) == 2 else results[0]

@@ -382,7 +382,7 @@ class OnSizes:
 
 
 def on_sizes(rng):
-    """Twelve sizes in a row, so that every remainder of the division is met."""
+    """36 sizes in a row, so that every remainder of the division is met."""
     return OnSizes(chain(rng), range(60, 96))
 
 
@@ -607,7 +607,13 @@ def paths(case):
     return receptive_field.path_counts(case)
 
 
-@claim("receptive-field-paths", cases=sheet_and_chains)
+def spaced_chains():
+    """Chains with strides and dilations."""
+    yield from itertools.islice(sheet_and_chains(), 1, None)
+    yield [Layer(3, 1, 1, 2), Layer(3, 2), Layer(2)]
+
+
+@claim("receptive-field-paths", cases=spaced_chains)
 def paths_one_by_one(case, paths=paths):
     """Walk every path: one entry of each kernel."""
     ends = Counter()
@@ -619,7 +625,7 @@ def paths_one_by_one(case, paths=paths):
     same(paths(case), np.array([ends[at] for at in range(max(ends) + 1)], dtype=object))
 
 
-@claim("receptive-field-paths", cases=sheet_and_chains)
+@claim("receptive-field-paths", cases=spaced_chains)
 def coefficients(case, paths=paths):
     """The coefficients of the product, by SymPy."""
     import sympy
@@ -639,11 +645,11 @@ def all_pixels_alike(case):
 
 @slip("receptive-field-paths", blind=lambda case: [Layer(3), Layer(2)])
 def strides_and_dilations_ignored(case):
-    """Multiply the polynomials as if all strides and dilations were 1, and the kernels one larger."""
+    """Multiply the polynomials as if all strides and dilations were 1."""
     found = np.ones(1, dtype=int)
     for layer in case:
         found = np.convolve(found, np.ones(layer.kernel_size, int))
-    return found[: len(found) - (case == SHEET)].astype(object)
+    return found.astype(object)
 
 
 def sheet_row():
@@ -715,6 +721,7 @@ def joins():
     yield [Layer(5, 2, 2)], [Layer(1, 2)]
     yield [Layer(3, 2, 1)], [Layer(2, 2)]
     yield [Layer(2, 3, 1)], [Layer(2, 3)]  # together more than either
+    yield [Layer(1, 5)], [Layer(1, 5, 2)]  # with a gap between
     yield [Layer(2, 1, 1), Layer(4, 3, 0)], [Layer(3, 3, 1)]
     yield [Layer(3, 2, 1), Join([[Layer(3, 1, 1)], [Layer(2, 1, 1), Layer(2)]])], [Layer(2, 2)]
 
@@ -751,11 +758,6 @@ def sizes_added(case):
     """Add up the receptive fields of the branches."""
     fields = [receptive_field.receptive_field(branch) for branch in case]
     return np.array([sum(f.size for f in fields), max(f.padding for f in fields)])
-
-
-def first_pair(case):
-    """Branches of one centre."""
-    return [Layer(5, 2, 2)], [Layer(1, 2)]
 
 
 @slip("receptive-field-join")
@@ -1092,7 +1094,7 @@ def size_larger_than_the_image(case):
 
 def shapes():
     """Images."""
-    yield from ((5, 5), (4, 7))
+    yield from ((5, 5), (4, 7), (2, 2))
 
 
 def marks(case):
@@ -1260,6 +1262,22 @@ def layers_written_out(case):
     y = receptive_field.forward(network, case, act=exactly, skip=(0, 3))
     same(y, layer(exactly(two), 2) + case)
     same((y < 0).any(), np.True_)
+
+
+def results_in_low_channels():
+    """The network with the five results of layer 3 in channels 0 to 4, where layers 1 and 2 have theirs."""
+    network = receptive_field.corner_network()
+    w3, b3, w4 = network[2][0], network[2][1], network[3][0]
+    w3[0:5], b3[0:5], w4[:, 0:5] = w3[5:10].copy(), b3[5:10].copy(), w4[:, 5:10].copy()
+    w3[5:10], b3[5:10], w4[:, 5:10] = 0, 0, 0
+    return network
+
+
+@claim("receptive-field-corner-network", cases=all_images)
+def five_channels(case, output=output):
+    """Cut down to five channels a layer, it gives the same."""
+    network = [(w[:5, :5], b[:5]) for w, b in results_in_low_channels()]
+    same(output(case), receptive_field.forward(network, case.x, act=case.act))
 
 
 @slip("receptive-field-corner-network")
@@ -1497,10 +1515,11 @@ def attained(best=best_linear):
         w4[0, channel, *move] = -2
     middle[1][1][5] = 1  # a channel of ones, which the last layer counts
     w4[0, 5], b4[0] = -1, 5
-    x = sixteen(np.zeros((5, 5), int))
-    right = ((receptive_field.forward(network, x, act=lambda z: z) > 0) == target(x)).all((1, 2, 3))
-    same(right.sum(), best()[1])
-    same(right[[k for k in range(16) if k & 6 == 0]].sum(), best()[0])  # b = c = 0: the first diagonal alone
+    for inside in (np.zeros((5, 5), int), *np.random.default_rng(2).integers(0, 2, (9, 5, 5))):
+        x = sixteen(inside)
+        right = ((receptive_field.forward(network, x, act=lambda z: z) > 0) == target(x)).all((1, 2, 3))
+        same(right.sum(), best()[1])
+        same(right[[k for k in range(16) if k & 6 == 0]].sum(), best()[0])  # b = c = 0: the first diagonal alone
 
 
 @slip("receptive-field-linear-best")
@@ -1641,11 +1660,7 @@ def sixteen_images_with_a_skip(case, output=skipped_output):
 @slip("receptive-field-skip-networks")
 def skip_forgotten_in_the_weights(case):
     """Put the five results of layer 3 in channels 0 to 4, where layer 1 has its own, and do not take x off."""
-    network = receptive_field.corner_network()
-    w3, b3, w4 = network[2][0], network[2][1], network[3][0]
-    w3[0:5], b3[0:5], w4[:, 0:5] = w3[5:10].copy(), b3[5:10].copy(), w4[:, 5:10].copy()
-    w3[5:10], b3[5:10], w4[:, 5:10] = 0, 0, 0
-    return skipped(case, network)
+    return skipped(case, results_in_low_channels())
 
 
 @claim("receptive-field-skip-networks", cases=variants)
@@ -1700,6 +1715,7 @@ def texts():
     yield "3\n5 2\n\n3 1 1\n2 3 0 2  # dilated", [Layer(3), Layer(5, 2), Layer(3, 1, 1), Layer(2, 3, 0, 2)]
     yield "conv 3 stride 2 padding 1\npool 2\nPool 3 stride=2", [Layer(3, 2, 1), Layer(2, 2), Layer(3, 2)]
     yield "kernel 5 dilation 2\n 7, 2, 3\nconv 3 padding 1", [Layer(5, dilation=2), Layer(7, 2, 3), Layer(3, padding=1)]
+    yield "pool 3\npool 4 padding 1", [Layer(3, 3), Layer(4, 4, 1)]
 
 
 def parsed(case):
@@ -1734,6 +1750,8 @@ def lines_are_named():
         "3 1 1 0",
         "٣",
         "conv conv 3",
+        ",",
+        "9" * 5000,
     )
     for line in bad:
         refuses(lambda line=line: receptive_field.parse("3\n" + line), naming="text")
@@ -1808,7 +1826,7 @@ def each_layer_alone(case):
 def refused_by_name():
     """Integers out of range, other types, ragged lists, outputs that do not exist."""
     for name, least in (("kernel_size", 1), ("stride", 1), ("padding", 0), ("dilation", 1)):
-        for value in (least - 1, 1.0, True, None, "3", (3, 3, 3), (3,), (3, least - 1), [3, [3]], np.array([3, 3])):
+        for value in (least - 1, 1.0, True, None, "3", (3, 3, 3), (3,), (), (3, least - 1), [3, [3]], np.array([3, 3])):
             options = {"kernel_size": 3, name: value}
             refuses(lambda options=options: Layer(**options), naming=name)
     for branches in (None, [], Layer(3), [Layer(3)], [[Layer(3)], 3], [["3"]]):
@@ -1828,6 +1846,7 @@ def refused_by_name():
     for index in (-1, 1.0, None, 5, (0, 5), (0, 0, 0)):
         refuses(lambda index=index: receptive_field.region(SHEET, index, 5), naming="index")
     network, x = receptive_field.corner_network(), np.zeros((1, 1, 5, 5))
+    same(receptive_field.forward(network, x, skip=(np.int64(1), np.int64(3))).shape, (1, 1, 5, 5))
     for skip in ((0, 3), (3, 1), (1, 5), (-1, 2), (1,), 1, (1, 1), (1.0, 3), "13"):
         refuses(lambda skip=skip: receptive_field.forward(network, x, skip=skip), naming="skip")
     refuses(lambda: receptive_field.forward(network, x[0]), naming="x")

@@ -132,7 +132,7 @@ def effective():
 
 
 def corners():
-    """The path of the corner network: three images through its four layers."""
+    """The path of the corner network: two images through its four layers."""
     network = receptive_field.corner_network()
     figure, ax = canvas(36.2, 20.2, 0.205)
     heads = ["input", "layer 1", "layer 2", "layer 3", "output"]
