@@ -1180,8 +1180,7 @@ def best_in_symbols(case, best=best):
 def best_at_the_ends():
     """If one of the masses is zero, the best D is 1 or 0, among multiples of a tenth; if both are, any is."""
     grid = [k / 10 for k in range(11)]
-    for masses, end in (((1, 0), 1.0), ((0, 1), 0.0)):
-        p, q = np.array([[1, 0], [0, 1]])[list(masses)].astype(float)  # the second image balances the masses
+    for p, q, end in (([1.0, 0.0], [0.0, 1.0], 1.0), ([0.0, 1.0], [1.0, 0.0], 0.0)):
         D = super_resolution.best_discriminator(p, q)
         values = [super_resolution.value(p, q, [d, 1 - d]) for d in grid]
         agree(grid[int(np.argmax(values))], end, scale=1)
@@ -1530,6 +1529,10 @@ def far_logits():
     agree(super_resolution.generator_loss([-top, -top]), top)
     agree(super_resolution.conditional_mean([0.0, 0.0], [top, top]), np.array([top, top]))
     agree(super_resolution.jensen_shannon([1.0, 0.0], [1 - 1e-300, 1e-300]), 0.0, scale=1)
+    pixels = np.array([[[[200]]]], np.uint8)  # 200 - 220 would wrap around
+    agree(super_resolution.pixel_loss(pixels, pixels + 20), 400.0)
+    halves = np.array([Fraction(1, 2)] * 2)
+    agree(super_resolution.jensen_shannon(halves, halves[::-1]), 0.0, scale=1)
     nearly = np.array([0.1, 0.2, 0.7])  # two laws that differ by rounding have no divergence below 0
     laws = [
         nearly * (1 + k * 2e-16 * np.array([a, b, c])) for k, a, b, c in itertools.product((1, 2), *[(-1, 0, 1)] * 3)
@@ -1545,6 +1548,8 @@ def far_logits():
 @claim("super-resolution-bad-input")
 def refused_by_name():
     """Wrong shapes, dtypes, ranges, ragged lists, NaN."""
+    import sympy
+
     s, square = super_resolution, np.ones((1, 1, 2, 2))
     ragged = [[0.5, 0.5], [1.0]]
     calls = [
@@ -1575,6 +1580,10 @@ def refused_by_name():
         ("values", lambda: s.best_l1([None, 1.0], [0.5, 0.5])),
         ("values", lambda: s.best_l2(ragged, [0.5, 0.5])),
         ("high", lambda: s.conditional_mean([1.0, 2.0], [1.0])),
+        ("high", lambda: s.conditional_mean(1.0, [1.0])),
+        ("high", lambda: s.conditional_mean([1.0], 1.0)),
+        ("values", lambda: s.best_l2([sympy.I, 1], [0.5, 0.5])),
+        ("values", lambda: s.best_l2([sympy.oo, 1], [0.5, 0.5])),
         ("low", lambda: s.conditional_mean([], [])),
         ("z_true", lambda: s.discriminator_loss([], [0.0])),
         ("z_fake", lambda: s.d_discriminator_loss([0.0], ["a"])),
