@@ -254,6 +254,14 @@ def bilinear_by_torch(case, bilinear=bilinear):
     agree(bilinear(case), torch.nn.functional.interpolate(torch.tensor(case.low), **options).numpy())
 
 
+@claim("super-resolution-bilinear")
+def bilinear_in_fractions():
+    """One row of three pixels, by hand; Fractions stay Fractions."""
+    row = np.array([[[[Fraction(0), Fraction(4), Fraction(1)]]]])
+    quarters = [Fraction(k, 4) for k in (0, 4, 12, 13, 7, 4)]
+    same(super_resolution.bilinear(row)[0, 0], np.array([quarters, quarters]))
+
+
 @slip("super-resolution-bilinear", blind=constant)
 def each_pixel_four_times(case):
     """Repeat each pixel: that is the nearest neighbour."""
@@ -776,8 +784,7 @@ def frequencies(rng):
 def responses(case):
     # $$ 1 + \cos\omega \quad\text{for } (\tfrac12,\, 1,\, \tfrac12), \qquad
     #    2 \cos^3 \frac\omega2 \quad\text{for } (\tfrac14,\, \tfrac34,\, \tfrac34,\, \tfrac14) $$
-    kernels = ([0.5, 1, 0.5], [0.25, 0.75, 0.75, 0.25])
-    return np.array([super_resolution.response(kernel, case) for kernel in kernels])
+    return np.array([1 + np.cos(case), 2 * np.cos(case / 2) ** 3])
 
 
 @claim("super-resolution-response", cases=frequencies)
@@ -856,9 +863,12 @@ def pairs_counted(case, seen=seen_without_and_with):
 
 @claim("super-resolution-conditional")
 def unless_one_is_rarer():
-    """If one image is rarer than the other, exchanging them shows even without the pair."""
+    """An exchange shows without the pair if one image is rarer than the other; so does an image that is given twice."""
     seen = super_resolution.jensen_shannon([0.3, 0.7], [0.7, 0.3])
     differ(seen, 0.0, scale=math.log(2))
+    law = np.array([0.2, 0.2, 0.3, 0.3])
+    agree(super_resolution.jensen_shannon(law, law[[1, 0, 3, 2]]), 0.0, scale=1)
+    differ(super_resolution.jensen_shannon([1 / 3] * 3, [2 / 3, 1 / 3, 0]), 0.0, scale=math.log(2))
 
 
 @slip("super-resolution-conditional")
@@ -985,8 +995,7 @@ def d_discriminator_loss(case):
     # $$ \frac{\partial L_{\mathcal D}}{\partial z_{\mathrm{HR},i}}
     #    = -\frac1N \bigl(1 - \sigma(z_{\mathrm{HR},i})\bigr), \qquad
     #    \frac{\partial L_{\mathcal D}}{\partial z_{\mathcal G,i}} = \frac1N\,\sigma(z_{\mathcal G,i}) $$
-    gradients = super_resolution.d_discriminator_loss(case.z_true, case.z_fake)
-    return np.concatenate([gradients.dz_true, gradients.dz_fake])
+    return np.concatenate(super_resolution.d_discriminator_loss(case.z_true, case.z_fake))
 
 
 @claim("super-resolution-discriminator-gradient", cases=logits)
@@ -1165,6 +1174,18 @@ def best_in_symbols(case, best=best):
     D = sympy.Symbol("D", positive=True)
     slope = (case.p[0] * sympy.log(D) + case.q[0] * sympy.log(1 - D)).diff(D)
     same(slope.subs(D, best(case)[0]), 0)
+
+
+@claim("super-resolution-best-discriminator")
+def best_at_the_ends():
+    """If one of the masses is zero, the best D is 1 or 0, among multiples of a tenth; if both are, any is."""
+    grid = [k / 10 for k in range(11)]
+    for p, q, end in (([1.0, 0.0], [0.0, 1.0], 1.0), ([0.0, 1.0], [1.0, 0.0], 0.0)):
+        D = super_resolution.best_discriminator(p, q)
+        values = [super_resolution.value(p, q, [d, 1 - d]) for d in grid]
+        agree(grid[int(np.argmax(values))], end, scale=1)
+        agree(D[0], end, scale=1)
+    agree(super_resolution.best_discriminator([1.0, 0.0], [1.0, 0.0]), np.array([0.5, 0.5]))
 
 
 @claim("super-resolution-best-discriminator", cases=two_full_laws)
@@ -1394,13 +1415,14 @@ def volumes(depth):
 
 
 def shadows(case):
-    return super_resolution.silhouette(volumes(case))
+    return volumes(case).max(axis=1)
 
 
 @claim("super-resolution-silhouette", cases=depths)
 def largest_along_the_depth(case, shadows=shadows):
-    """The largest of the cells, one by one, for all volumes."""
-    same(shadows(case), np.array([[[max(v[:, i, j]) for j in (0, 1)] for i in (0, 1)] for v in volumes(case)]))
+    """By its definition: 1 where a cell along the depth is full, for all volumes, one pixel at a time."""
+    full = [[[int(1 in v[:, i, j].tolist()) for j in (0, 1)] for i in (0, 1)] for v in volumes(case)]
+    same(shadows(case), np.array(full))
 
 
 @slip("super-resolution-silhouette")
@@ -1414,7 +1436,7 @@ SHAPES = np.array(list(itertools.product((0, 1), repeat=4))).reshape(-1, 2, 2)
 
 def preimages(case):
     # $$ (2^{n_{\mathrm d}} - 1)^{n_{\mathrm{on}}} $$
-    return np.array([super_resolution.count_volumes(shape, case) for shape in SHAPES])
+    return (2**case - 1) ** SHAPES.sum((1, 2))
 
 
 @claim("super-resolution-silhouettes", cases=depths)
@@ -1446,9 +1468,9 @@ def boxes():
 def depth_sums(case):
     # $$ \dim \ker = n_{\mathrm h} n_{\mathrm w}\,(n_{\mathrm d} - 1) $$
     depth, height, width = case
-    sums = super_resolution.depth_sum(basis(case))
+    sums = basis(case).sum(axis=1)
     full = np.arange(2, 2 + math.prod(case)).reshape(1, *case) ** 2
-    return sums.reshape(len(sums), -1).T, height * width * (depth - 1), super_resolution.depth_sum(full)
+    return sums.reshape(len(sums), -1).T, height * width * (depth - 1), full.sum(axis=1)
 
 
 @claim("super-resolution-depth-sum", cases=boxes)
@@ -1474,7 +1496,7 @@ def seen_flat_and_whole(case):
     # $$ \operatorname{JSD}(\text{silhouettes}) = 0, \qquad \operatorname{JSD}(\text{volumes}) = \log 2 $$
     every_volume = volumes(case)
     front, back = (every_volume[:, k].all((1, 2)) & (every_volume.sum((1, 2, 3)) == 4) for k in (0, -1))
-    laws, shadow = [front / front.sum(), back / back.sum()], super_resolution.silhouette(every_volume)
+    laws, shadow = [front / front.sum(), back / back.sum()], every_volume.max(axis=1)
     place = shadow.reshape(len(shadow), 4) @ [8, 4, 2, 1]
     flat = [np.bincount(place, law, minlength=16) for law in laws]
     return np.array([super_resolution.jensen_shannon(*flat), super_resolution.jensen_shannon(*laws)])
@@ -1501,19 +1523,33 @@ def far_logits():
     far = np.array([1e3, -1e3])
     agree(super_resolution.discriminator_loss(far, far), 1000.0)
     agree(super_resolution.generator_loss(far), 500.0)
-    agree(super_resolution.generator_loss(far, saturating=True), -500.0)
+    agree(super_resolution.generator_loss(far, saturating=np.True_), -500.0)
     agree(super_resolution.d_generator_loss(far), np.array([0, -0.5]))
     top = np.finfo(float).max
     agree(super_resolution.generator_loss([-top, -top]), top)
     agree(super_resolution.conditional_mean([0.0, 0.0], [top, top]), np.array([top, top]))
     agree(super_resolution.jensen_shannon([1.0, 0.0], [1 - 1e-300, 1e-300]), 0.0, scale=1)
+    pixels = np.array([[[[200]]]], np.uint8)  # 200 - 220 would wrap around
+    agree(super_resolution.pixel_loss(pixels, pixels + 20), 400.0)
+    halves = np.array([Fraction(1, 2)] * 2)
+    agree(super_resolution.jensen_shannon(halves, halves[::-1]), 0.0, scale=1)
+    nearly = np.array([0.1, 0.2, 0.7])  # two laws that differ by rounding have no divergence below 0
+    laws = [
+        nearly * (1 + k * 2e-16 * np.array([a, b, c])) for k, a, b, c in itertools.product((1, 2), *[(-1, 0, 1)] * 3)
+    ]
+    every(laws, lambda law: bool(super_resolution.jensen_shannon(nearly, law) >= 0))
     same(bool(super_resolution.value([1.0, 0.0], [0.0, 1.0], [0.0, 0.5]) == -np.inf), True)
     same(bool(super_resolution.pixel_loss([[[[1e200]]]], [[[[0.0]]]]) == np.inf), True)
+    two = np.full((2, 1, 1, 1), 1e154)  # the sum of the two squares overflows, their mean does not
+    agree(super_resolution.pixel_loss(two, 0 * two), 1e154**2)
+    same(super_resolution.overlap(np.uint8(200), np.uint8(3), np.uint8(2)), super_resolution.overlap(200, 3, 2))
 
 
 @claim("super-resolution-bad-input")
 def refused_by_name():
     """Wrong shapes, dtypes, ranges, ragged lists, NaN."""
+    import sympy
+
     s, square = super_resolution, np.ones((1, 1, 2, 2))
     ragged = [[0.5, 0.5], [1.0]]
     calls = [
@@ -1521,6 +1557,13 @@ def refused_by_name():
         ("high", lambda: s.downsample(np.ones((2, 2)))),
         ("high", lambda: s.downsample([[[[1.0, 2.0], [3.0]]]])),
         ("high", lambda: s.downsample(square * np.nan)),
+        ("high", lambda: s.downsample((square * np.nan).astype(object))),
+        ("values", lambda: s.best_l2(np.array([Fraction(1), np.inf], object), [0.5, 0.5])),
+        ("p", lambda: s.best_l2([0.0, 1.0], [np.inf, 0.0])),
+        ("values", lambda: s.best_l2([True, False], [0.5, 0.5])),
+        ("z", lambda: s.pixel_shuffle(np.array([[[[True]], [[0.5]], [[0.5]], [[0.5]]]], object))),
+        ("discriminator", lambda: s.value([0.5, 0.5], [0.5, 0.5], [0.5])),
+        ("discriminator", lambda: s.value([0.5, 0.5], [0.5, 0.5], [0.5, -0.5])),
         ("fake", lambda: s.pixel_loss(np.ones((1, 1, 2, 1)), square)),
         ("high", lambda: s.d_pixel_loss(square, [["a"]])),
         ("low", lambda: s.bilinear(np.ones((1, 2, 2)))),
@@ -1531,26 +1574,25 @@ def refused_by_name():
         ("k", lambda: s.overlap(5, 3.0, 2)),
         ("stride", lambda: s.overlap(5, 3, True)),
         ("p", lambda: s.best_l2([0.0, 1.0], [0.5, 0.6])),
+        ("p", lambda: s.best_l2([0.0, 1.0], [0.5, 0.500001])),
         ("p", lambda: s.best_l2([0.0, 1.0], [1.0])),
         ("p", lambda: s.best_l1([0.0, 1.0], [1.5, -0.5])),
         ("values", lambda: s.best_l1([None, 1.0], [0.5, 0.5])),
         ("values", lambda: s.best_l2(ragged, [0.5, 0.5])),
         ("high", lambda: s.conditional_mean([1.0, 2.0], [1.0])),
+        ("high", lambda: s.conditional_mean(1.0, [1.0])),
+        ("high", lambda: s.conditional_mean([1.0], 1.0)),
+        ("values", lambda: s.best_l2([sympy.I, 1], [0.5, 0.5])),
+        ("values", lambda: s.best_l2([sympy.oo, 1], [0.5, 0.5])),
         ("low", lambda: s.conditional_mean([], [])),
-        ("kernel", lambda: s.response([1.0, 2.0], 0.1)),
-        ("omega", lambda: s.response([1.0], np.inf)),
         ("z_true", lambda: s.discriminator_loss([], [0.0])),
         ("z_fake", lambda: s.d_discriminator_loss([0.0], ["a"])),
         ("z_fake", lambda: s.generator_loss(ragged)),
         ("saturating", lambda: s.d_generator_loss([0.0], saturating=1)),
         ("p_data", lambda: s.value([0.5, 0.6], [0.5, 0.5], [0.5, 0.5])),
         ("discriminator", lambda: s.value([0.5, 0.5], [0.5, 0.5], [0.5, 1.5])),
-        ("p_generator", lambda: s.best_discriminator([0.5], [-0.5])),
+        ("p_generator", lambda: s.best_discriminator([1.0], [-1.0])),
         ("p_data", lambda: s.jensen_shannon([1.0], [0.5, 0.5])),
-        ("volume", lambda: s.silhouette(square * 2)),
-        ("shape", lambda: s.count_volumes(ragged, 2)),
-        ("depth", lambda: s.count_volumes(square[0, 0], 0)),
-        ("volume", lambda: s.depth_sum(square[0])),
     ]
     for name, call in calls:
         refuses(call, naming=name)
@@ -1564,8 +1606,7 @@ def inputs_unchanged():
     law = np.array([0.25, 0.75])
     for array in (case.high, case.fake, case.z, batch.low, batch.high, net.z_true, net.z_fake, law):
         array.flags.writeable = False
-    s, volume = super_resolution, np.ones((1, 2, 2, 2))
-    volume.flags.writeable = False
+    s = super_resolution
     calls = [
         lambda: s.downsample(case.high),
         lambda: s.pixel_loss(case.fake, case.high),
@@ -1576,15 +1617,13 @@ def inputs_unchanged():
         lambda: s.best_l2(law, law),
         lambda: s.best_l1(law, law),
         lambda: s.conditional_mean(batch.low, batch.high),
-        lambda: s.response(law[[0, 1, 0]], net.z_true),
         lambda: s.discriminator_loss(net.z_true, net.z_fake),
-        lambda: s.d_discriminator_loss(net.z_true, net.z_fake).dz_fake,
+        lambda: np.concatenate(s.d_discriminator_loss(net.z_true, net.z_fake)),
         lambda: s.generator_loss(net.z_fake),
         lambda: s.d_generator_loss(net.z_fake),
         lambda: s.value(law, law[::-1], law),
         lambda: s.best_discriminator(law, law[::-1]),
         lambda: s.jensen_shannon(law, law[::-1]),
-        lambda: s.silhouette(volume),
-        lambda: s.depth_sum(volume),
+        lambda: s.overlap(5, 3, 2),
     ]
     every(calls, lambda call: np.asarray(call()).tobytes() == np.asarray(call()).tobytes())

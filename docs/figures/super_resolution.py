@@ -57,11 +57,13 @@ def response():
     """What linear upsampling does to a wave."""
     omega = np.linspace(0, np.pi, 61)
     figure, ax = plt.subplots()
-    curves = (("bilinear, (1/2, 1, 1/2)", [0.5, 1, 0.5]), ("bilinear, (1/4, 3/4, 3/4, 1/4)", [0.25, 0.75, 0.75, 0.25]))
-    for k, (name, kernel) in enumerate((*curves, ("nearest, (1, 1)", [1, 1]))):
-        ax.plot(
-            omega, super_resolution.response(kernel, omega), color=f"C{k}", label=name, linestyle=("-", "--", ":")[k]
-        )
+    curves = (
+        ("bilinear, (1/2, 1, 1/2)", 1 + np.cos(omega)),
+        ("bilinear, (1/4, 3/4, 3/4, 1/4)", 2 * np.cos(omega / 2) ** 3),
+        ("nearest, (1, 1)", 2 * np.cos(omega / 2)),
+    )
+    for k, (name, factor) in enumerate(curves):
+        ax.plot(omega, factor, color=f"C{k}", label=name, linestyle=("-", "--", ":")[k])
     ax.axvline(np.pi / 2, color=INK, linewidth=0.8)
     ax.set_xticks([0, np.pi / 2, np.pi], ["0", r"$\pi/2$", r"$\pi$"])
     ax.set_xlabel(r"frequency $\omega$, radians a large pixel")

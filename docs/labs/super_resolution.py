@@ -3,8 +3,8 @@
 #
 # Handwritten digits of 8 x 8 pixels are made small, 4 x 4, and a network learns to make them large again. It is
 # trained on the squared error, with the formulas of the book alone. The chapter says what it should learn: the
-# mean of all large images that have the same small one. Here that mean is computed exactly, and the two are
-# compared. Then a draw is compared with both.
+# mean of all large images that have the same small one. Here such a mean is computed exactly, for what the network
+# may see, and the two are compared. Then a draw is compared with both.
 #
 # The digits are those that scikit-learn carries. Nothing is downloaded.
 
@@ -22,11 +22,13 @@ digits = load_digits().images[:, None] / 16  # (1797, 1, 8, 8), from 0 (backgrou
 digits = digits[rng.permutation(len(digits))]
 train, test = digits[:1400], digits[1400:]
 print(f"{len(train)} digits to learn from, {len(test)} held out")
+different = np.unique(sr.downsample(digits).reshape(len(digits), -1), axis=0)
+print(f"{len(digits)} digits, {len(different)} different small images")
 
 # %% [markdown]
 # ## What the network may see
 #
-# Two different digits hardly ever have exactly one small image, so a mean over equal small images would be over
+# No two of these digits have exactly one small image, so a mean over equal small images would be over
 # one digit: no mean at all. We make the question well posed in two steps.
 #
 # 1. A small pixel is rounded to three levels, 0, 1/2 and 1: the thirds of the interval from 0 to 1.
@@ -66,14 +68,16 @@ code, test_code = codes(low), codes(test_low)
 assert np.array_equal(image(blocks(train)), train)
 
 seen, index, count = np.unique(code, axis=0, return_inverse=True, return_counts=True)
-print(f"{len(code)} blocks, {len(seen)} codes; {count[index].mean():.0f} blocks share a code with an average block")
+print(
+    f"{len(code)} blocks, {len(seen)} codes; blocks with the code of a given one, on average {count[index].mean():.0f}"
+)
 print(f"blocks whose code is unique: {(count == 1).sum() / len(code):.1%}")
 
 # %% [markdown]
 # ## The exact conditional mean
 #
-# The error below is a mean over pixels. What the conditional mean loses, no function of the code can gain back:
-# not on these digits.
+# The error below is a mean over pixels. What the conditional mean loses on these digits, no function of the code
+# can gain back on them.
 
 # %%
 mean = image(sr.conditional_mean(code, blocks(train)))
@@ -151,12 +155,12 @@ print(f"network, after {EPOCHS} passes: {history[-1]:.5f}")
 # ## The theorem, on these digits
 #
 # The chapter's identity: the network's error is that of the conditional mean, plus the squared distance between
-# the two. It is exact, for any weights. Training can only shrink the second term.
+# the two. It holds for any weights, up to rounding. Training can change the second term only.
 
 # %% alt="Squared error of the network against passes over the digits. It falls towards the line of the exact conditional mean and stays above it."
 distance = error(network, mean)
 print(f"error of the network      {error(network, train):.5f}")
-print(f"  lost by any model       {floor:.5f}")
+print(f"  lost by any function    {floor:.5f}")
 print(f"  distance from the mean  {distance:.5f}")
 assert abs(error(network, train) - floor - distance) < 1e-12
 assert all(value >= floor for value in history)
@@ -175,8 +179,8 @@ plt.show()
 # %% [markdown]
 # ## A draw in place of the mean
 #
-# A perfect adversarial generator with a random input would draw a block from the law of the blocks that have
-# the code. The chapter says what that costs: twice the error of the mean. The expectation is exact, over all
+# A generator with a random input could draw a block from the law of the blocks that have the code. No
+# discriminator of a code and a block could tell it from the truth. The chapter says what that costs: twice the error of the mean. The expectation is exact, over all
 # pairs of blocks with one code. One draw of each block comes close to it.
 
 # %%
@@ -200,7 +204,7 @@ assert abs(expected - 2 * floor) < 1e-12
 assert abs(error(drawn, train) / expected - 1) < 0.05
 
 # %% [markdown]
-# What the mean loses is detail. Measure it by the variance inside the 2 x 2 blocks, which the small image
+# What the mean loses is detail. Measure it by the variance inside the 2 x 2 blocks, which a small pixel alone
 # cannot show.
 
 # %%
@@ -222,7 +226,7 @@ assert abs(detail(drawn) / detail(train) - 1) < 0.05
 #
 # On digits that were not learnt from, the table of means has holes: codes that it never saw. There it answers
 # for the nearest code seen (least sum of absolute differences of levels; the first one, of several). The
-# network interpolates by itself. The two interpolations without learning get the same levels; bilinear is also
+# network has an answer to every code. The two interpolations without learning get the same levels; bilinear is also
 # given the small image before it is rounded, an advantage that the others do not have.
 
 # %%
@@ -245,18 +249,23 @@ results = {name: error(fake, test) for name, fake in answers.items()}
 results["repeated pixels"] = error(test_low.repeat(2, 2).repeat(2, 3), test)
 results["bilinear, not rounded"] = error(sr.bilinear(sr.downsample(test)), test)
 for name, value in sorted(results.items(), key=lambda pair: pair[1]):
-    print(f"{name:22s} {value:.5f}")
+    print(f"squared error, {name:22s} {value:.5f}")
+for name, images in (*answers.items(), ("true", test)):
+    print(f"detail, {name:13s} {detail(images):.4f}")
 assert results["network"] < results["bilinear"]
 assert results["mean (table)"] < results["one draw"]
 assert results["network"] < results["one draw"]
+assert detail(answers["network"]) < 0.8 * detail(test)
+assert detail(answers["mean (table)"]) < 0.8 * detail(test)
+assert abs(detail(answers["one draw"]) / detail(test) - 1) < 0.05
 
 # %% [markdown]
 # ## Side by side
 #
-# The network and the mean are soft in the same places. The draw is as sharp as the truth, and wrong where it
-# had to guess; its blocks are drawn one by one, so neighbours need not fit.
+# The network and the mean have less detail than the truth. The draw has as much, but its squared error is larger:
+# its details are not the true ones. Its blocks are drawn one by one, so neighbours need not fit.
 
-# %% alt="Eight held-out digits in rows: the small image, bilinear interpolation, the network, the table of means, one draw, the true image. Network and mean are soft in the same places; the draw is sharp."
+# %% alt="Eight held-out digits in rows: the small image, bilinear interpolation, the network, the table of means, one draw, the true image. The network and the mean are softer than the truth; the draw is as sharp."
 rows = {"small": test_low, **answers, "true": test}
 figure, axes = plt.subplots(len(rows), 8, figsize=(8, 6.4))
 for line, (name, images) in zip(axes, rows.items(), strict=True):
