@@ -1168,9 +1168,10 @@ def slope_by_complex_step(case, prelu_slope=prelu_slope):
 
 @claim("siamese-negative-slope", cases=exact_negative_slope)
 def slope_by_quotients(case, prelu_slope=prelu_slope):
-    """Difference quotients of the package's own PReLU in rational numbers, on one side of 0."""
+    """Quotients of the package's own PReLU in rational numbers, on one side of 0; at 0 the code takes the slope."""
     z, r = case.z[0], Fraction(1, 10**6)
     same(prelu_slope(case), (siamese.prelu(z + r, case.params.slope) - siamese.prelu(z, case.params.slope)) / r)
+    same(siamese.d_prelu(0 * z[:1, :1], case.params.slope), np.full((1, 1), case.params.slope))
 
 
 def positive_slope(case):
@@ -2535,6 +2536,7 @@ def refused_by_name():
         astuple(p),
         *(replace(p, **{name: np.ones((4, 4, 4))}) for name in FIELDS),
         replace(p, W6=p.W6.T),
+        replace(p, W6=np.ones((2, 4))),
         replace(p, W5=p.W5[:, 0]),
         replace(p, W5=ragged),
         replace(p, slope=ragged),
@@ -2543,7 +2545,9 @@ def refused_by_name():
     refuses(lambda: siamese.forward(replace(p, slope=np.ones(1)), x, x), naming="params")
     refuses(lambda: siamese.forward(p, x, x, params_tilde=replace(p, slope=np.ones(3))), naming="params_tilde")
     refuses(lambda: siamese.descend(p, replace(p, W5=p.W5.T), 0.1), naming="dparams")
-    for bad in (-1, np.nan, "a", [0.1]):
+    agree(siamese.descend(p, p, 0).W5, p.W5)  # a step of 0 is allowed, and so is keep = 1
+    agree(siamese.dropout_distance(*case.h, 1), case.d)
+    for bad in (-1, np.nan, np.inf, "a", [0.1]):
         refuses(lambda bad=bad: siamese.descend(p, p, bad), naming="step")
     h, h_tilde = case.h
     for bad in (case.labels[:3], case.labels + 1, case.labels * 1.0, -case.labels - 1, ragged):
