@@ -59,7 +59,7 @@ def loss_terms():
         ax.set_xlabel(r"$\Vert \Delta h^{(6)} \Vert$")
     left.set_title("loss")
     right.set_title("slope")
-    left.legend()
+    left.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2)
     return figure
 
 
