@@ -225,4 +225,4 @@ if not INTERPRETED:
             code = compile_for_a_gpu(kernel, pointers, options, **constants)
             assert "fma.rn.f32" in code
             assert "tf32" not in code
-            assert "atom.global.gpu.release.add" in code or "atom.release.gpu" in code or "atom" not in code
+            assert ("gpu.release" in code) == ("gpu.acquire" in code) == ("counters" in pointers)
