@@ -63,7 +63,6 @@ def race(benchmark, request, capsys):
         size,
         dtype="float32",
         name="dlnotes",
-        goal=None,
         flops=None,
         bytes=None,
         error=None,
@@ -89,7 +88,6 @@ def race(benchmark, request, capsys):
             row["peers"][peer] = {
                 "seconds": None if theirs is None else _quartiles(theirs),
                 "ratio": None if theirs is None else _quartiles(own / theirs),
-                "goal": (goal or {}).get(peer),
             }
         request.config.rows.append(row)
         with capsys.disabled():
@@ -140,7 +138,6 @@ def _line(row):
             continue
         low, middle, high = found["ratio"]
         own += f"; {middle:.3g} of {peer} ({low:.3g} to {high:.3g})"
-        own += f", goal {found['goal']:g}" if found["goal"] else ""
     return own
 
 

@@ -16,6 +16,7 @@ import ast
 import copy
 import dataclasses
 import importlib
+import importlib.util
 import inspect
 import io
 import textwrap
@@ -46,16 +47,21 @@ class Refused(AssertionError):
 
 
 class NotHere(Exception):
-    """A library that a witness needs, and may do without, is not installed."""
+    """A library that a witness needs, and may do without, is not installed. Only `need` raises it."""
+
+    def __init__(self, name: str):
+        super().__init__(f"{name} is not installed")
+        self.name = name
 
 
 def excused(reason: str) -> bool:
     """Whether a complete run may lack a witness for this reason: `make test` does not install its library."""
-    return reason in [str(_missing(name)) for name in OPTIONAL if name not in PROVIDED]
+    return reason in [str(NotHere(name)) for name in OPTIONAL if name not in PROVIDED]
 
 
-def _missing(name: str) -> NotHere:
-    return NotHere(f"{name} is not installed")
+def lacks(name: str) -> bool:
+    """Whether the library is one that may be missing, and is."""
+    return name in OPTIONAL and importlib.util.find_spec(name) is None
 
 
 class Malformed(TypeError):
@@ -111,7 +117,7 @@ def need(name: str) -> Any:
         module = importlib.import_module(name)
     except ModuleNotFoundError as error:
         if name in OPTIONAL and error.name == name:
-            raise _missing(name) from error
+            raise NotHere(name) from error
         raise
     note(name)
     return module

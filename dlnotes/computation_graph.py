@@ -1,10 +1,12 @@
 """A computation graph that is built first and run later, under the names of TensorFlow 1 (Abadi et al. 2016).
 
 Building gives tensors without values. A session runs them: it holds the Variables, and is fed the placeholders.
-Any dtype of NumPy's floats, integers and objects goes, so that a graph also runs on fractions and symbols.
+Arrays hold floats, integers or objects, so that a graph also runs on fractions and symbols.
 """
 
+from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,7 +22,7 @@ class InvalidArgumentError(ValueError):
 
 
 class Graph:
-    """The operations, in the order in which they were added: an input stands before what uses it."""
+    """The tensors, in the order in which they were built: an input stands before what uses it."""
 
     def __init__(self):
         self.tensors = []
@@ -34,6 +36,14 @@ class Graph:
         finally:
             _default.pop()
 
+    def needed(self, wanted, fed=()):
+        """What the wanted tensors need, themselves included, up to what is fed; in the order of building."""
+        found = set(wanted)
+        for tensor in reversed(self.tensors):
+            if tensor in found and tensor not in fed:
+                found.update(tensor.inputs)
+        return [tensor for tensor in self.tensors if tensor in found and tensor not in fed]
+
 
 _default = [Graph()]
 
@@ -46,34 +56,98 @@ class Tensor:
     def __init__(self, op, inputs=(), *, dtype=None, shape=None, detail=None):
         self.op, self.inputs, self.dtype, self.shape, self.detail = op, tuple(inputs), dtype, shape, detail
         self.graph = _default[-1]
-        self.number = len(self.graph.tensors)
         self.graph.tensors.append(self)
 
     def __repr__(self):
-        return f"<{self.op} {self.number}: shape {self.shape}, {self.dtype}, no value outside a run>"
+        return f"<{self.op.name}: shape {self.shape}, {self.dtype}, no value outside a run>"
 
     def _no_value(self, *arguments, **options):
         raise TypeError(f"{self!r}: ask a session to run it")
 
     __bool__ = __int__ = __float__ = __len__ = __iter__ = __array__ = _no_value
 
-    def __add__(self, other):
-        return add(self, other)
 
-    def __sub__(self, other):
-        return subtract(self, other)
+@dataclass(frozen=True)
+class Operation:
+    """A kind of tensor."""
 
-    def __mul__(self, other):
-        return multiply(self, other)
+    name: str
+    compute: Callable | None = None  # the value, from those of the inputs
+    shape: Callable | None = None  # its shape, from theirs, which may be unknown
+    backward: Callable | None = None  # the gradient by input i, from g, the one by the output
 
-    def __matmul__(self, other):
-        return matmul(self, other)
+    def __call__(self, x, *y):
+        """Add a tensor of this kind to the default graph. Operands that are no tensors become constants."""
+        inputs = [_operand("x", x, *y), *(_operand("y", value, x) for value in y)]
+        if inputs[0].dtype != inputs[-1].dtype:
+            raise ValueError(f"y has dtype {inputs[-1].dtype}; expected {inputs[0].dtype}, that of x")
+        if self is sigmoid and inputs[0].dtype.kind != "f":
+            raise ValueError(f"x has dtype {inputs[0].dtype}; expected floating point")
+        if self.shape is _equal and inputs[0].shape == () != inputs[1].shape:
+            inputs[0] = _fill_like(*inputs)
+        elif self.shape is _equal and inputs[1].shape == () != inputs[0].shape:
+            inputs[1] = _fill_like(*inputs[::-1])
+        return Tensor(self, inputs, dtype=inputs[0].dtype, shape=self.shape(*(entry.shape for entry in inputs)))
 
-    __radd__ = __add__
-    __rmul__ = __mul__
 
-    def __rsub__(self, other):
-        return subtract(other, self)
+def _equal(x, y, name="y"):
+    """What is known of a shape that is both."""
+    if x is None or y is None:
+        return y if x is None else x
+    if len(x) != len(y) or any(m != n and None not in (m, n) for m, n in zip(x, y, strict=True)):
+        raise ValueError(f"{name} has shape {y}; expected {x}")
+    return tuple(n if m is None else m for m, n in zip(x, y, strict=True))
+
+
+def _product(x, y):
+    N, D = _equal((None, None), x, "x")
+    return N, _equal((D, None), y)[1]
+
+
+# Claim computation-graph-operations. In a sum, a difference and a product the shapes are equal, or one of them is ().
+add = Operation("add", np.add, _equal, lambda i, g, out, x, y: g)
+subtract = Operation("subtract", np.subtract, _equal, lambda i, g, out, x, y: -1 * g if i else g)
+multiply = Operation("multiply", np.multiply, _equal, lambda i, g, out, x, y: g * (x if i else y))
+matmul = Operation("matmul", np.matmul, _product, lambda i, g, out, x, y: transpose(x) @ g if i else g @ transpose(y))
+transpose = Operation("transpose", np.transpose, lambda x: x and x[::-1], lambda i, g, out, x: transpose(g))
+sigmoid = Operation("sigmoid", activation.sigmoid, lambda x: x, lambda i, g, out, x: g * (out * sigmoid(0 - x)))
+reduce_sum = Operation("reduce_sum", np.sum, lambda x: (), lambda i, g, out, x: _fill_like(g, x))
+_fill_like = Operation(
+    "fill_like",
+    lambda x, other: np.full_like(other, x[()]),
+    lambda x, other: other,
+    lambda i, g, out, x, other: None if i else reduce_sum(g),
+)
+_read = Operation("read", backward=lambda i, g, out, variable: g)
+_assign = Operation("assign", lambda x: x, lambda x: x, lambda i, g, out, x: None)
+_group = Operation("group", lambda *values: None, lambda *shapes: None)
+_placeholder, _constant, _variable = Operation("placeholder"), Operation("constant"), Operation("variable")
+
+Tensor.__add__ = Tensor.__radd__ = lambda x, y: add(x, y)
+Tensor.__sub__, Tensor.__rsub__ = lambda x, y: subtract(x, y), lambda y, x: subtract(x, y)
+Tensor.__mul__ = Tensor.__rmul__ = lambda x, y: multiply(x, y)
+Tensor.__matmul__ = lambda x, y: matmul(x, y)
+
+
+def placeholder(dtype, shape=None):
+    """Return an input that each run must be fed (claim computation-graph-placeholder-unfed).
+
+    dtype: floats, integers or objects. shape: sizes, None for one that is not fixed; None alone fixes nothing.
+    """
+    sizes = isinstance(shape, tuple | list) and all(n is None or (isinstance(n, int) and n >= 0) for n in shape)
+    if shape is not None and not sizes:
+        raise ValueError(f"shape is {shape!r}; expected None, or sizes, from 0 or None")
+    try:
+        dtype = _array("dtype", np.empty(0, dtype)).dtype
+    except TypeError:
+        raise ValueError(f"dtype is {dtype!r}; expected a dtype of NumPy") from None
+    return Tensor(_placeholder, dtype=dtype, shape=None if shape is None else tuple(shape))
+
+
+def constant(value):
+    """Return a tensor that has this value in every run (claim computation-graph-operations). The value is copied."""
+    value = _array("value", value)
+    return Tensor(_constant, dtype=value.dtype, shape=value.shape, detail=value)
 
 
 class Variable(Tensor):
@@ -84,81 +158,9 @@ class Variable(Tensor):
 
     def __init__(self, initial_value, trainable=True, use_resource=False):
         value = _array("initial_value", initial_value)
-        super().__init__("variable", dtype=value.dtype, shape=value.shape)
-        self.trainable, self.use_resource = bool(trainable), bool(use_resource)
+        super().__init__(_variable, dtype=value.dtype, shape=value.shape, detail=self)
+        self.trainable, self.use_resource = trainable, use_resource
         self.initializer = assign(self, value)
-
-
-def placeholder(dtype, shape=None):
-    """Return an input that each run must be fed (claim computation-graph-placeholder-unfed).
-
-    Args:
-        dtype: of the arrays to come; a kind of float, integer or object.
-        shape: sizes, None for one that is not fixed; None alone fixes nothing.
-    """
-    try:
-        dtype = np.dtype(dtype)
-    except TypeError:
-        raise ValueError(f"dtype is {dtype!r}; expected a dtype of NumPy") from None
-    _check_dtype("dtype", dtype)
-    if shape is not None:
-        if not isinstance(shape, tuple | list) or not all(n is None or _is_size(n) for n in shape):
-            raise ValueError(f"shape is {shape!r}; expected None, or sizes that are integers from 0 or None")
-        shape = tuple(shape)
-    return Tensor("placeholder", dtype=dtype, shape=shape)
-
-
-def constant(value):
-    """Return a tensor that has this value in every run (claim computation-graph-operations). The value is copied."""
-    value = _array("value", value)
-    return Tensor("constant", dtype=value.dtype, shape=value.shape, detail=value)
-
-
-def add(x, y):
-    """Return x + y (claim computation-graph-operations). Shapes are equal, or one of them is ()."""
-    return _elementwise("add", x, y)
-
-
-def subtract(x, y):
-    """Return x - y (claim computation-graph-operations). Shapes are equal, or one of them is ()."""
-    return _elementwise("subtract", x, y)
-
-
-def multiply(x, y):
-    """Return x * y, entry by entry (claim computation-graph-operations). Shapes are equal, or one of them is ()."""
-    return _elementwise("multiply", x, y)
-
-
-def matmul(x, y):
-    """Return the matrix product of x, (N, D), and y, (D, K) (claim computation-graph-run)."""
-    x, y = _operands(x, y)
-    for name, tensor in (("x", x), ("y", y)):
-        if tensor.shape is not None and len(tensor.shape) != 2:
-            raise ValueError(f"{name} has shape {tensor.shape}; expected a matrix")
-    (N, D), (rows, K) = (tensor.shape or (None, None) for tensor in (x, y))
-    if None not in (D, rows) and rows != D:
-        raise ValueError(f"y has shape {y.shape}; expected {D} rows, the columns of x")
-    return Tensor("matmul", (x, y), dtype=x.dtype, shape=(N, K))
-
-
-def transpose(x):
-    """Return x with its axes in reverse order (claim computation-graph-operations)."""
-    x = _operand("x", x)
-    return Tensor("transpose", [x], dtype=x.dtype, shape=x.shape and x.shape[::-1])
-
-
-def sigmoid(x):
-    """Return 1 / (1 + exp(-x)), entry by entry (claim computation-graph-operations)."""
-    x = _operand("x", x)
-    if x.dtype.kind != "f":
-        raise ValueError(f"x has dtype {x.dtype}; expected floating point")
-    return Tensor("sigmoid", [x], dtype=x.dtype, shape=x.shape)
-
-
-def reduce_sum(x):
-    """Return the sum of all entries of x, of shape () (claim computation-graph-run)."""
-    x = _operand("x", x)
-    return Tensor("reduce_sum", [x], dtype=x.dtype, shape=())
 
 
 def assign(variable, value):
@@ -168,10 +170,11 @@ def assign(variable, value):
     """
     if not isinstance(variable, Variable):
         raise ValueError(f"variable is {variable!r}; expected a Variable: nothing else has a value to keep")
-    value = _operand("value", value, like=variable)
-    if value.dtype != variable.dtype or not _fits(value.shape, variable.shape):
-        raise ValueError(f"value has shape {value.shape}, {value.dtype}; expected {variable.shape}, {variable.dtype}")
-    return Tensor("assign", [value], dtype=value.dtype, shape=variable.shape, detail=variable)
+    value = _operand("value", value, variable)
+    if value.dtype != variable.dtype:
+        raise ValueError(f"value has dtype {value.dtype}; expected {variable.dtype}")
+    _equal(variable.shape, value.shape, "value")
+    return Tensor(_assign, [value], dtype=value.dtype, shape=variable.shape, detail=variable)
 
 
 def trainable_variables():
@@ -181,7 +184,7 @@ def trainable_variables():
 
 def global_variables_initializer():
     """Return an operation that initialises every Variable built so far (claim computation-graph-variable-persists)."""
-    return Tensor("group", [tensor.initializer for tensor in _default[-1].tensors if isinstance(tensor, Variable)])
+    return Tensor(_group, [tensor.initializer for tensor in _default[-1].tensors if isinstance(tensor, Variable)])
 
 
 def gradients(ys, xs):
@@ -194,18 +197,16 @@ def gradients(ys, xs):
         raise ValueError(f"ys is {ys!r}; expected a tensor of shape ()")
     if not isinstance(xs, list | tuple) or not all(isinstance(x, Tensor) and x.graph is ys.graph for x in xs):
         raise ValueError(f"xs is {xs!r}; expected a list of tensors of the graph of ys")
-    needed, leads_to = _ancestors([ys], ()), set(xs)
-    for tensor in needed:
-        if any(entry in leads_to for entry in tensor.inputs):
-            leads_to.add(tensor)
+    needed, leads_to = ys.graph.needed([ys]), set(xs)
+    leads_to.update(tensor for tensor in needed if not leads_to.isdisjoint(tensor.inputs))
     with ys.graph.as_default():
-        gradient = {ys: constant(np.ones((), ys.dtype))} if ys in leads_to else {}
+        gradient = {ys: constant(np.ones((), ys.dtype))}
         for tensor in reversed(needed):
-            if tensor in gradient:
-                parts = _BACKWARD[tensor.op](gradient[tensor], tensor, *tensor.inputs) if tensor.inputs else ()
-                for entry, part in zip(tensor.inputs, parts, strict=True):
-                    if entry in leads_to and part is not None:  # every use of a tensor adds its part
-                        gradient[entry] = add(gradient[entry], part()) if entry in gradient else part()
+            for i, entry in enumerate(tensor.inputs if tensor in gradient else ()):
+                if entry in leads_to:
+                    part = tensor.op.backward(i, gradient[tensor], tensor, *tensor.inputs)
+                    if part is not None:  # every use of a tensor adds its part
+                        gradient[entry] = add(gradient[entry], part) if entry in gradient else part
     return [gradient.get(x) for x in xs]
 
 
@@ -213,10 +214,9 @@ class Session:
     """Runs a graph, and keeps the values of its Variables from run to run. Two sessions share nothing."""
 
     def __init__(self, graph=None):
-        self.graph = _default[-1] if graph is None else graph
+        self.graph, self._kept = _default[-1] if graph is None else graph, {}
         if not isinstance(self.graph, Graph):
             raise ValueError(f"graph is {graph!r}; expected a Graph")
-        self._kept = {}
 
     def __enter__(self):
         return self
@@ -225,174 +225,77 @@ class Session:
         self._kept = {}
 
     def run(self, fetches, feed_dict=None):
-        """Return the values of the fetches (claim computation-graph-run). Only what they need is computed, once.
+        """Return the values of the fetches, a tensor or a list of them (claim computation-graph-run).
 
-        Args:
-            fetches: a tensor, or a list of them.
-            feed_dict: tensor -> value that takes its place in this run.
-
-        Raises:
-            InvalidArgumentError: a placeholder is needed and not fed, or fed arrays do not fit together.
-            FailedPreconditionError: a Variable is needed that has not been initialised in this session.
-            ValueError: something fetched or fed is not of this graph; a fed value does not have the tensor's type.
+        feed_dict: tensor -> value that takes its place in this run. Only what is needed is computed, once.
         """
         wanted = fetches if isinstance(fetches, list) else [fetches]
         if not all(isinstance(tensor, Tensor) and tensor.graph is self.graph for tensor in wanted):
             raise ValueError(f"fetches is {fetches!r}; expected tensors of the graph of this session")
-        values, kept = self._fed(feed_dict), dict(self._kept)
-        needed = _ancestors(wanted, values)
-        for tensor in needed:
-            if tensor.op == "placeholder":
-                raise InvalidArgumentError(f"feed_dict has no value for {tensor!r}, which the run needs")
-        for tensor in needed:
+        values, kept = self._fed(feed_dict or {}), dict(self._kept)
+        for tensor in self.graph.needed(wanted, values):
             value = self._value(tensor, [values[entry] for entry in tensor.inputs])
-            values[tensor] = value if tensor.op == "group" else np.asarray(value, tensor.dtype)
-            if tensor.op == "assign":
-                kept[tensor.detail] = _same_shape(values[tensor], tensor.detail)
+            values[tensor] = np.asarray(value, tensor.dtype)
+            if tensor.op is _assign:
+                kept[tensor.detail] = values[tensor]
         self._kept = kept  # a run that fails has assigned nothing
-        found = [None if tensor.op == "group" else values[tensor].copy()[()] for tensor in wanted]
+        found = [values[tensor].copy()[()] for tensor in wanted]
         return found if isinstance(fetches, list) else found[0]
 
     def _fed(self, feed_dict):
-        if not isinstance(feed_dict, dict | type(None)):
+        if not isinstance(feed_dict, dict):
             raise ValueError(f"feed_dict is {feed_dict!r}; expected a dict from tensors to values")
         values = {}
-        for tensor, value in (feed_dict or {}).items():
-            if not isinstance(tensor, Tensor) or tensor.graph is not self.graph or tensor.op == "group":
+        for tensor, value in feed_dict.items():
+            if not _has_value(tensor, self.graph):
                 raise ValueError(f"feed_dict has the key {tensor!r}; expected tensors of the graph of this session")
-            value = _array("feed_dict", value)
-            if not np.can_cast(value.dtype, tensor.dtype, "same_kind") or not _fits(value.shape, tensor.shape):
-                raise ValueError(f"feed_dict gives shape {value.shape}, {value.dtype}; expected that of {tensor!r}")
-            values[tensor] = value.astype(tensor.dtype)
+            values[tensor] = _array("feed_dict", value, tensor.dtype)
+            _equal(tensor.shape, values[tensor].shape, "feed_dict")
         return values
 
     def _value(self, tensor, inputs):
-        if tensor.op in ("variable", "read"):
-            variable = tensor.inputs[0] if tensor.op == "read" else tensor
-            if variable not in self._kept:
-                raise FailedPreconditionError(f"fetches needs {variable!r}: run its initializer in this session first")
-            return self._kept[variable]
-        shapes = [value.shape for value in inputs]
-        if tensor.op in ("add", "subtract", "multiply") and shapes[0] != shapes[1]:
-            raise InvalidArgumentError(f"feed_dict makes {tensor!r} meet shapes {shapes}; expected equal ones")
-        if tensor.op == "matmul" and ([len(shape) for shape in shapes] != [2, 2] or shapes[0][1] != shapes[1][0]):
-            raise InvalidArgumentError(f"feed_dict makes {tensor!r} meet shapes {shapes}; expected (N, D) and (D, K)")
-        return tensor.detail if tensor.op == "constant" else _FORWARD[tensor.op](*inputs)
-
-
-_FORWARD = {
-    "add": np.add,
-    "subtract": np.subtract,
-    "multiply": np.multiply,
-    "matmul": np.matmul,
-    "transpose": np.transpose,
-    "sigmoid": activation.sigmoid,
-    "reduce_sum": np.sum,
-    "fill_like": lambda x, other: np.full_like(other, x[()]),
-    "assign": lambda value: value,
-    "group": lambda *values: None,
-}
-
-# From the gradient by an operation's output, those by its inputs. Each is built when it is asked for.
-_BACKWARD = {
-    "add": lambda g, out, x, y: (lambda: g, lambda: g),
-    "subtract": lambda g, out, x, y: (lambda: g, lambda: -1 * g),
-    "multiply": lambda g, out, x, y: (lambda: g * y, lambda: g * x),
-    "matmul": lambda g, out, x, y: (lambda: g @ transpose(y), lambda: transpose(x) @ g),
-    "transpose": lambda g, out, x: (lambda: transpose(g),),
-    "sigmoid": lambda g, out, x: (lambda: g * (out * sigmoid(0 - x)),),
-    "reduce_sum": lambda g, out, x: (lambda: _fill_like(g, x),),
-    "fill_like": lambda g, out, x, other: (lambda: reduce_sum(g), None),
-    "read": lambda g, out, x: (lambda: g,),
-    "assign": lambda g, out, x: (None,),
-    "group": lambda g, out, *x: (None,) * len(x),
-}
-
-
-def _ancestors(wanted, fed):
-    """What the wanted tensors need, themselves included, up to what is fed; in the order of building."""
-    found, todo = set(), list(wanted)
-    while todo:
-        tensor = todo.pop()
-        if tensor not in found and tensor not in fed:
-            found.add(tensor)
-            todo += tensor.inputs
-    return sorted(found, key=lambda tensor: tensor.number)
-
-
-def _elementwise(op, x, y):
-    x, y = _operands(x, y)
-    if x.shape == () != y.shape:
-        x = _fill_like(x, y)
-    elif y.shape == () != x.shape:
-        y = _fill_like(y, x)
-    if not _fits(y.shape, x.shape):
-        raise ValueError(f"y has shape {y.shape}; expected {x.shape}, that of x, or ()")
-    known = y.shape if x.shape is None else x.shape
-    if None not in (x.shape, y.shape):
-        known = tuple(n if m is None else m for m, n in zip(x.shape, y.shape, strict=True))
-    return Tensor(op, (x, y), dtype=x.dtype, shape=known)
-
-
-def _fill_like(x, other):
-    return Tensor("fill_like", (x, other), dtype=x.dtype, shape=other.shape)
-
-
-def _operands(x, y):
-    x, y = (_operand(name, value, like) for name, value, like in (("x", x, y), ("y", y, x)))
-    if x.dtype != y.dtype:
-        raise ValueError(f"y has dtype {y.dtype}; expected {x.dtype}, that of x")
-    return x, y
+        if tensor.op is _placeholder:
+            raise InvalidArgumentError(f"feed_dict has no value for {tensor!r}, which the run needs")
+        if tensor.op is _constant:
+            return tensor.detail
+        if tensor.op in (_variable, _read):
+            if tensor.detail not in self._kept:
+                raise FailedPreconditionError(f"fetches needs {tensor!r}: run its initializer in this session first")
+            return self._kept[tensor.detail]
+        try:  # the rule that was applied, while building, to what was known of the shapes
+            _equal(tensor.shape, tensor.op.shape(*(value.shape for value in inputs)))
+        except ValueError as error:
+            raise InvalidArgumentError(f"feed_dict gives {tensor!r} what does not fit: {error}") from None
+        return tensor.op.compute(*inputs)
 
 
 def _operand(name, value, like=None):
     """A tensor of the default graph: a resource Variable is read, anything else that is no tensor is a constant."""
     if not isinstance(value, Tensor):
-        value = _array(name, value)
-        if isinstance(like, Tensor) and like.dtype is not None and np.can_cast(value.dtype, like.dtype, "same_kind"):
-            value = value.astype(like.dtype)
-        return constant(value)
-    if value.graph is not _default[-1]:
-        raise ValueError(f"{name} is {value!r} of another graph; expected the default one")
-    if value.op == "group":
-        raise ValueError(f"{name} is {value!r}; expected a tensor with a value")
+        return constant(_array(name, value, like.dtype if isinstance(like, Tensor) else None))
+    if not _has_value(value, _default[-1]):
+        raise ValueError(f"{name} is {value!r}; expected a tensor of the default graph, with a value")
     if isinstance(value, Variable) and value.use_resource:
-        return Tensor("read", [value], dtype=value.dtype, shape=value.shape)
+        return Tensor(_read, [value], dtype=value.dtype, shape=value.shape, detail=value)
     return value
 
 
-def _array(name, value):
-    """A copy of the value as an array."""
-    if isinstance(value, Tensor):
-        raise ValueError(f"{name} is {value!r}; expected numbers: a tensor has none outside a run")
+def _has_value(tensor, graph):
+    return isinstance(tensor, Tensor) and tensor.graph is graph and tensor.op is not _group
+
+
+def _array(name, value, dtype=None):
+    """A copy of the value as an array, of the dtype where one is given. Numbers only."""
     try:
         array = np.array(value)
-    except (ValueError, TypeError):
-        raise ValueError(f"{name} is {value!r}; expected an array: its rows have different lengths") from None
-    _check_dtype(name, array.dtype)
-    no_numbers = list | tuple | dict | Tensor | str | type(None)
-    if array.dtype.kind == "O" and any(isinstance(entry, no_numbers) for entry in array.flat):
-        raise ValueError(f"{name} is {value!r}; expected numbers")
-    return array
-
-
-def _check_dtype(name, dtype):
-    if dtype.kind not in "ifO":
-        raise ValueError(f"{name} has dtype {dtype}; expected floats, integers or objects")
-
-
-def _is_size(n):
-    return isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= 0
-
-
-def _fits(shape, declared):
-    """Whether both may be the shape of one array."""
-    if shape is None or declared is None:
-        return True
-    return len(shape) == len(declared) and all(m == n or None in (m, n) for m, n in zip(shape, declared, strict=True))
-
-
-def _same_shape(value, variable):
-    if value.shape != variable.shape:
-        raise InvalidArgumentError(f"feed_dict gives {variable!r} the shape {value.shape}; expected its own")
-    return value
+    except (ValueError, TypeError):  # rows of several lengths, or tensors
+        array = np.array(None)
+    no_numbers = list | tuple | dict | Tensor | str | None
+    if array.dtype.kind not in "ifO" or (
+        array.dtype.kind == "O" and any(isinstance(x, no_numbers) for x in array.flat)
+    ):
+        raise ValueError(f"{name} is {value!r}; expected floats, integers or other numbers, in rows of one length")
+    fits = dtype is None or np.can_cast(array.dtype, dtype, "same_kind")
+    if not fits or (dtype is not None and dtype.kind == "i" and (array.astype(dtype) != array).any()):
+        raise ValueError(f"{name} is {value!r}; expected what {dtype} can hold")
+    return array.astype(dtype or array.dtype, copy=False)

@@ -16,13 +16,7 @@ from dlnotes.activation import relu
 def forward(params, x, act=relu):
     """Return y (N, D_out): z = x @ W.T + b in each layer, and act(z) between two layers (claim depth-forward).
 
-    Args:
-        params: pairs (W, b), one a layer.
-        x: (N, D), real, one example a row.
-        act: the activation, a function of an array, entry by entry.
-
-    Raises:
-        ValueError: a shape or a dtype is not as said, two layers do not fit, or act is no function.
+    params: pairs (W, b). x: (N, D), real, finite. act: a function of an array. Others raise a ValueError.
     """
     params = _network(params)
     fan_in = params[0][0].shape[1]
@@ -39,14 +33,9 @@ def forward(params, x, act=relu):
 def squared_distances(x, centres):
     """Return (N, M), the squared distance of each x to each centre (claim depth-kernel-ignores-pixel-order).
 
-    Args:
-        x: (N, D), real and finite, one example a row. Objects stay exact.
-        centres: (M, D), real and finite.
-
-    Raises:
-        ValueError: a shape or a dtype is not as said.
+    x: (N, D), real and finite, one example a row; centres: (M, D), the same; others raise a ValueError.
     """
-    x, centres = _finite("x", x), _finite("centres", centres)
+    x, centres = _reals("x", x), _reals("centres", centres)
     if x.ndim != 2 or x.size == 0:
         raise ValueError(f"x has shape {x.shape}; expected (N, D), not empty")
     if centres.ndim != 2 or centres.size == 0 or centres.shape[1] != x.shape[1]:
@@ -56,10 +45,7 @@ def squared_distances(x, centres):
 
 
 def gram(x, centres):
-    """Return (N, M), exp(-distance^2) of each x to each centre (claim depth-kernel-machine-solves-xor).
-
-    Args and Raises: see `squared_distances`.
-    """
+    """Return (N, M), exp(-distance^2), for the same arguments (claim depth-kernel-machine-solves-xor)."""
     with np.errstate(under="ignore"):
         return np.exp(-squared_distances(x, centres).astype(float))
 
@@ -72,7 +58,7 @@ def collapse(params):
     (A, b), *rest = _network(params)
     for W, shift in rest:
         A, b = W @ A, W @ b + shift
-    return A, b
+    return A.copy(), b.copy()
 
 
 def xor_network():
@@ -83,17 +69,11 @@ def xor_network():
 def interpolant(knots, values):
     """Return a ReLU network of one hidden layer that joins the points (knot, value) by straight lines, as pairs (W, b).
 
-    One unit a piece. The network is constant left of the knots, and goes on straight on the right.
-    Claim depth-interpolant.
-
-    Args:
-        knots: (D_h + 1,), real, finite, increasing: two at least.
-        values: (D_h + 1,), real, finite.
-
-    Raises:
-        ValueError: an argument is not as said, or a slope between two knots is too large for a float.
+    One unit a piece. The network is constant left of the knots, and goes on straight on the right (claim
+    depth-interpolant). knots: (D_h + 1,), increasing, two at least; values: (D_h + 1,); both real and finite. Others,
+    and slopes too large for a float, raise a ValueError.
     """
-    knots, values = _finite("knots", knots), _finite("values", values)
+    knots, values = _reals("knots", knots), _reals("values", values)
     if knots.ndim != 1 or knots.size < 2 or not (knots[1:] > knots[:-1]).all():
         raise ValueError(f"knots is {knots}; expected two increasing numbers or more")
     if values.shape != knots.shape:
@@ -109,58 +89,14 @@ def interpolant(knots, values):
     return [(np.ones((slopes.size, 1), dtype=knots.dtype), -knots[:-1]), (changes[None], values[:1].copy())]
 
 
-def lipschitz_bound(lipschitz, width):
-    """Return lipschitz / (2 width), the error on [0, 1] of an interpolant of `width` equal pieces.
-
-    Claim depth-lipschitz-error.
-
-    Args:
-        lipschitz: the largest slope, up to sign: a number that is not negative. A Fraction stays exact.
-        width: number of units, a positive integer.
-
-    Raises:
-        ValueError: an argument is not as said.
-    """
-    lipschitz, width = _bound("lipschitz", lipschitz), _count("width", width)
-    return lipschitz / 2 / width
-
-
-def smooth_bound(curvature, width):
-    """Return curvature / (8 width^2), the error on [0, 1] of an interpolant of `width` equal pieces.
-
-    Claim depth-smooth-error.
-
-    Args:
-        curvature: the largest second derivative, up to sign: a number that is not negative. A Fraction stays exact.
-        width: number of units, a positive integer.
-
-    Raises:
-        ValueError: an argument is not as said.
-    """
-    curvature, width = _bound("curvature", curvature), _count("width", width)
-    return curvature / 8 / width / width
-
-
-def quadratic(params):
-    """Return (c_0, c_1, c_2) with y = c_0 + c_1 x + c_2 x^2: what one hidden layer of squares is.
-
-    Claim depth-squares-make-a-quadratic. params: two pairs (W, b), one input, one output; others raise a ValueError.
-    """
-    params = _network(params)
-    if len(params) != 2 or params[0][0].shape[1] != 1 or params[1][0].shape[0] != 1:
-        raise ValueError("params is another network; expected two layers, one input and one output")
-    (W, b), (out, shift) = params
-    w, out = W[:, 0], out[0]
-    return np.array([out @ (b * b) + shift[0], 2 * (out @ (w * b)), out @ (w * w)])
-
-
 def tent_network(t):
     """Return a ReLU network of t hidden layers of 2 units: the tent map applied t times, as pairs (W, b).
 
     Claims depth-tent-network, depth-tent-pieces. t: a positive integer; anything else raises a ValueError.
     Source: Telgarsky 2016.
     """
-    t = _count("t", t)
+    if isinstance(t, bool | np.bool_) or not isinstance(t, int | np.integer) or t < 1:
+        raise ValueError(f"t is {t!r}; expected a positive integer")
     kinks, tent = np.array([0.0, -0.5]), np.array([[2.0, -4.0]])
     hidden = [(np.ones((2, 1)) @ tent, kinks) for _ in range(t - 1)]
     return [(np.ones((2, 1)), kinks), *hidden, (tent, np.zeros(1))]
@@ -170,21 +106,15 @@ def breakpoints(params, lower=None, upper=None):
     """Return the list of the x strictly between lower and upper where the slope of a ReLU network changes, exactly.
 
     Between two of them the network is a straight line: there is one piece more than there are breakpoints. Fractions,
-    in increasing order. Claim depth-shallow-pieces.
-
-    Args:
-        params: pairs (W, b), one a layer; one input and one output; finite.
-        lower, upper: finite real numbers, lower < upper; None: no bound on that side.
-
-    Raises:
-        ValueError: an argument is not as said.
+    in increasing order (claim depth-shallow-pieces). params: pairs (W, b), one a layer; one input and one output.
+    lower, upper: finite real numbers, lower < upper; None: no bound on that side. Others raise a ValueError.
     """
     params = _network(params)
     if params[0][0].shape[1] != 1 or params[-1][0].shape[0] != 1:
         raise ValueError("params is another network; expected one input and one output")
     params = [(_fractions("params", W), _fractions("params", b)) for W, b in params]
-    lower = None if lower is None else _fractions("lower", lower)[()]
-    upper = None if upper is None else _fractions("upper", upper)[()]
+    lower = None if lower is None else _end("lower", lower)
+    upper = None if upper is None else _end("upper", upper)
     if lower is not None and upper is not None and lower >= upper:
         raise ValueError(f"lower is {lower}; expected less than upper, {upper}")
     # A piece: where it begins and ends, and each unit there as (slope, value at 0).
@@ -199,16 +129,10 @@ def breakpoints(params, lower=None, upper=None):
 def one_hidden_layer(params, lower, upper):
     """Return a ReLU network of one hidden layer that equals a deep one on [lower, upper], exactly, as pairs (W, b).
 
-    It has one unit a piece: one more than `breakpoints` gives. Claim depth-same-functions-on-a-line.
-
-    Args:
-        params: pairs (W, b), one a layer; one input and one output; finite.
-        lower, upper: finite real numbers, lower < upper.
-
-    Raises:
-        ValueError: an argument is not as said.
+    It has one unit a piece: one more than `breakpoints` gives (claim depth-same-functions-on-a-line). Arguments as
+    there, but both ends are numbers.
     """
-    lower, upper = (_fractions(name, a)[()] for name, a in (("lower", lower), ("upper", upper)))
+    lower, upper = _end("lower", lower), _end("upper", upper)
     knots = np.array([lower, *breakpoints(params, lower, upper), upper])
     exact = [(_fractions("params", W), _fractions("params", b)) for W, b in params]
     return interpolant(knots, forward(exact, knots[:, None])[:, 0])
@@ -227,72 +151,48 @@ def _cut(begin, end, lines):
 
 
 def _reals(name, a):
-    """Return an array of real numbers; integers as float64."""
+    """Return an array of finite real numbers; integers as float64."""
     try:
         a = np.asarray(a)
     except ValueError:
         raise ValueError(f"{name} is ragged; expected an array of real numbers") from None
-    if a.dtype.kind in "iu":
-        return a.astype(float)
+    a = a.astype(float) if a.dtype.kind in "iu" else a
     if a.dtype.kind not in "fO":
         raise ValueError(f"{name} has dtype {a.dtype}; expected real numbers")
-    for entry in a.flat if a.dtype == object else ():
-        if not hasattr(entry, "__neg__") or isinstance(entry, bool | np.bool_ | complex | np.ndarray):
-            raise ValueError(f"{name} holds {entry!r}; expected real numbers")
-    return a
-
-
-def _finite(name, a):
-    """The same; infinities and NaN are refused."""
-    a = _reals(name, a)
-    floats = (
-        a if a.dtype != object else np.array([e for e in a.flat if isinstance(e, float | np.floating)], dtype=float)
-    )
-    if not np.isfinite(floats).all():
-        raise ValueError(f"{name} holds an infinity or NaN; expected finite numbers")
+    no = bool | np.bool_ | complex | np.complexfloating | np.ndarray
+    for e in a.flat if a.dtype == object else a[~np.isfinite(a)]:
+        if isinstance(e, no) or not hasattr(e, "__neg__") or e != e or e in (np.inf, -np.inf):
+            raise ValueError(f"{name} holds {e!r}; expected finite real numbers")
     return a
 
 
 def _fractions(name, a):
-    """Return finite numbers as Fractions, in an array of the same shape."""
-    a, exact = _finite(name, a), np.empty(np.shape(a), dtype=object)
-    for index in np.ndindex(a.shape):
-        try:
-            exact[index] = Fraction(a[index])
-        except TypeError:
-            raise ValueError(f"{name} holds {a[index]!r}; expected a number") from None
-    return exact
+    """Return finite real numbers as Fractions, in an array of the same shape."""
+    a = _reals(name, a)
+    try:
+        entries = [Fraction(entry.item() if isinstance(entry, np.floating) else entry) for entry in a.flat]
+    except TypeError:
+        raise ValueError(f"{name} holds a symbol or a long double; expected other numbers") from None
+    return np.array(entries, dtype=object).reshape(a.shape)
+
+
+def _end(name, a):
+    """Return one finite real number as a Fraction."""
+    a = _fractions(name, a)
+    if a.ndim:
+        raise ValueError(f"{name} has shape {a.shape}; expected one number")
+    return a[()]
 
 
 def _network(params):
     """Return params as pairs of arrays; check that each layer fits the one before."""
-    if not isinstance(params, list | tuple) or not params:
+    lists = isinstance(params, list | tuple) and all(isinstance(layer, list | tuple) for layer in params)
+    if not lists or {len(layer) for layer in params} != {2}:
         raise ValueError(f"params is {params!r}; expected pairs (W, b), one a layer")
-    layers = []
-    for layer in params:
-        if not isinstance(layer, list | tuple) or len(layer) != 2:
-            raise ValueError("params holds a layer that is no pair (W, b)")
-        W, b = (_reals("params", a) for a in layer)
-        if W.ndim != 2 or W.size == 0 or b.shape != W.shape[:1]:
-            raise ValueError(
-                f"params holds W of shape {W.shape}, b of shape {b.shape}; expected (D_out, D_in), (D_out,)"
-            )
-        if layers and layers[-1][1].size != W.shape[1]:
-            raise ValueError(f"params holds W of shape {W.shape}; expected ({len(W)}, {layers[-1][1].size}) here")
-        layers.append((W, b))
+    layers, fan_in = [[_reals("params", a) for a in layer] for layer in params], None
+    for W, b in layers:
+        if W.ndim != 2 or W.size == 0 or W.shape[1] != (fan_in or W.shape[1]) or b.shape != W.shape[:1]:
+            given, wanted = f"W of shape {W.shape}, b of shape {b.shape}", f"(D_out, {fan_in or 'D_in'}), (D_out,)"
+            raise ValueError(f"params holds {given}; expected {wanted}")
+        fan_in = len(W)
     return layers
-
-
-def _bound(name, a):
-    """Return one finite number that is not negative."""
-    a = _finite(name, a)
-    if a.ndim or not a[()] >= 0:
-        raise ValueError(f"{name} is {a}; expected one number that is not negative")
-    return a[()]
-
-
-def _count(name, a):
-    """Return one positive int."""
-    if isinstance(a, bool | np.bool_) or not isinstance(a, int | np.integer) or a < 1:
-        raise ValueError(f"{name} is {a!r}; expected a positive integer")
-    return int(a)

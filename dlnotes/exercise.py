@@ -40,7 +40,7 @@ def judge(ident: str, answer: Callable, tests: ModuleType) -> bool:
         try:
             told = _objection(witness, answer, slips)
         except (ModuleNotFoundError, check.NotHere) as error:
-            absent.append(getattr(error, "name", None) or "torch")
+            absent.append(error.name or "a library")
             continue
         if told:
             print(f"Not yet. {told}")

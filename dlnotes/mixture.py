@@ -26,7 +26,7 @@ def probability(x, pi, W):
 
     Args:
         x: (N, D), one example a row; finite, not empty.
-        pi: (K,), the probabilities of the components: not negative, of sum 1.
+        pi: (K,), the probabilities of the components: not negative, of sum 1 up to the root of its machine epsilon.
         W: (K, D), finite: row j holds the parameters of component j.
 
     Raises:
@@ -169,8 +169,10 @@ def _check(x, pi, W):
     single = all(array.dtype == np.float32 for array in (x, pi, W))
     rounding = np.sqrt(np.finfo(np.float32 if pi.dtype == np.float32 else float).eps)
     x, pi, W = (array.astype(float) for array in (x, pi, W))
-    if pi.min() < 0 or not abs(pi.sum() - 1) <= rounding:
-        raise ValueError(f"pi has the least entry {pi.min()} and the sum {pi.sum()}; expected none below 0, and 1")
+    with np.errstate(over="ignore"):
+        total = pi.sum()
+    if pi.min() < 0 or not abs(total - 1) <= rounding:
+        raise ValueError(f"pi has the least entry {pi.min()} and the sum {total}; expected none below 0, and 1")
     return x, pi, W, np.float32 if single else np.float64
 
 

@@ -307,6 +307,8 @@ def mistakes_are_found_while_building():
         same((x + np.ones((3, 2))).shape, (3, 2))
         same((np.ones((3, 2)) + x).shape, (3, 2))
         refuses(lambda: tf.add(x, other), naming="y")
+        for kind in ("int32", "float32"):
+            same(tf.Session().run(tf.reduce_sum(tf.constant(np.ones(2, kind)))).dtype.name, kind)
         refuses(lambda: tf.matmul(x, tf.constant(np.ones((3, 2)))), naming="y")
 
 
@@ -580,6 +582,17 @@ def by_tensorflow_counting(case, counted=counted):
     same(counted(case), counting(tensorflow(), case))
 
 
+@claim("computation-graph-variable-persists")
+def unless_a_server_keeps_it():
+    """Two sessions of one TensorFlow server: what one initialises, the other reads."""
+    tf = tensorflow()
+    server = tf.train.Server.create_local_server()
+    with tf.Graph().as_default(), tf.Session(server.target) as first, tf.Session(server.target) as second:
+        w = tf.Variable(2.0)
+        first.run(w.initializer)
+        agree(second.run(w), 2.0)
+
+
 @slip("computation-graph-variable-persists")
 def each_run_starts_anew(case):
     """Start each run from the initial value."""
@@ -640,6 +653,18 @@ def by_tensorflow_one_step(case, trained=trained):
         session.run(tf.global_variables_initializer())
         session.run(move, {x: float(case.x)})
         agree(trained(case), (*session.run([w, b]), len(tf.trainable_variables())))
+
+
+@claim("computation-graph-trainable")
+def unless_it_is_told_which():
+    """TensorFlow's `var_list` replaces the list: there the Variable that is not trainable moves, the other does not."""
+    tf = tensorflow()
+    with tf.Graph().as_default(), tf.Session() as session:
+        w, b = tf.Variable(np.float64(1)), tf.Variable(np.float64(2), trainable=False)
+        move = tf.train.GradientDescentOptimizer(0.125).minimize(w * b * b, var_list=[b])
+        session.run(tf.global_variables_initializer())
+        session.run(move)
+        agree(session.run([w, b]), [1.0, 2 - 0.125 * 4])
 
 
 @slip("computation-graph-trainable")
@@ -816,14 +841,14 @@ def the_feed_stays(case):
 
 
 def feed_variable(tf, case):
-    """Feed a Variable that is read at its use, and one that is not. Gives both products, and the values kept."""
+    """Feed a Variable of each kind. Gives both products, the second Variable itself, and the values kept."""
     with tf.Graph().as_default(), tf.Session() as session:
         reference = tf.Variable(np.int64(case.a), use_resource=False)
         resource = tf.Variable(np.int64(case.a), use_resource=True)
-        products = [case.c * reference, case.c * resource]
+        asked = [case.c * reference, case.c * resource, resource]
         session.run(tf.global_variables_initializer())
-        fed = session.run(products, {reference: case.b, resource: case.b})
-        return *fed, *session.run([reference, resource])
+        fed = session.run(asked, {reference: case.b, resource: case.b})
+        return *map(int, fed), *session.run([reference, resource])
 
 
 def fed_variable(case):
@@ -833,7 +858,7 @@ def fed_variable(case):
 @claim("computation-graph-feed-variable", cases=numbers)
 def the_first_is_replaced(case, fed_variable=fed_variable):
     """The first product uses the fed number, the second the Variable's. Both keep their value."""
-    same(fed_variable(case), (case.b * case.c, case.a * case.c, case.a, case.a))
+    same(fed_variable(case), (case.b * case.c, case.a * case.c, case.b, case.a, case.a))
 
 
 @claim("computation-graph-feed-variable", cases=numbers)
@@ -856,19 +881,19 @@ def the_default_of_version_two():
 @slip("computation-graph-feed-variable")
 def a_feed_assigns(case):
     """Take the feed for an assignment."""
-    return case.b * case.c, case.b * case.c, case.b, case.b
+    return case.b * case.c, case.b * case.c, case.b, case.b, case.b
 
 
 @slip("computation-graph-feed-variable")
 def every_variable_takes_the_feed(case):
     """Let the feed reach both products."""
-    return case.b * case.c, case.b * case.c, case.a, case.a
+    return case.b * case.c, case.b * case.c, case.b, case.a, case.a
 
 
 @slip("computation-graph-feed-variable")
 def no_variable_takes_the_feed(case):
     """Let it reach none."""
-    return case.a * case.c, case.a * case.c, case.a, case.a
+    return case.a * case.c, case.a * case.c, case.a, case.a, case.a
 
 
 # --- TensorFlow 2 -----------------------------------------------------------------------------------------------------
@@ -1001,6 +1026,15 @@ def by_autograd(case, through_a_sigmoid=through_a_sigmoid):
     W = torch.tensor(case.W, requires_grad=True)
     torch.sigmoid(torch.tensor(case.x) @ W.T).square().sum().backward()
     agree(through_a_sigmoid(case), W.grad.numpy())
+
+
+@claim("computation-graph-gradient-sigmoid")
+def far_to_the_right():
+    """At 40 the sigmoid rounds to 1, and its derivative does not round to 0: it is 1 over e^40 + 2 + e^-40."""
+    with computation_graph.Graph().as_default():
+        z = computation_graph.constant(40.0)
+        (dz,) = computation_graph.gradients(computation_graph.sigmoid(z), [z])
+        agree(computation_graph.Session().run(dz), 1 / (np.exp(40) + 2 + np.exp(-40)))
 
 
 @slip("computation-graph-gradient-sigmoid")
@@ -1259,7 +1293,7 @@ def bad_constants():
             refuses(lambda bad=bad: tf.Variable(bad), naming="initial_value")
         for bad in ("no such", bool, complex, str, 3):
             refuses(lambda bad=bad: tf.placeholder(bad), naming="dtype")
-        for bad in (3, (-1,), (1.0,), (True,), "ab", [(2,)]):
+        for bad in (3, (-1,), (1.0,), "ab", [(2,)]):
             refuses(lambda bad=bad: tf.placeholder(float, bad), naming="shape")
 
 
@@ -1282,9 +1316,10 @@ def bad_operands():
         refuses(lambda: tf.matmul(x, x), naming="y")
         refuses(lambda: tf.sigmoid(tf.constant([1, 2])), naming="x")
         refuses(lambda: tf.constant([1, 2]) + 0.5, naming="y")
+        refuses(lambda: tf.constant(np.int32(1)) + 2**40, naming="y")
         w = tf.Variable([1.0, 2.0])
         refuses(lambda: tf.assign(x, x), naming="variable")
-        for bad in (np.ones(3), 1.0, x, stranger, np.ones(2, complex)):
+        for bad in (np.ones(3), 1.0, x, stranger, np.ones(2, complex), tf.constant(np.ones(2, np.float32))):
             refuses(lambda bad=bad: tf.assign(w, bad), naming="value")
         for bad in (x, 3.0, None, group):
             refuses(lambda bad=bad: tf.gradients(bad, [x]), naming="ys")
@@ -1302,10 +1337,20 @@ def bad_runs():
     with tf.Graph().as_default():
         x, y = tf.placeholder(float, (None, 2)), tf.placeholder(float, (None, 2))
         n, v, group = tf.placeholder(int), tf.placeholder(float), tf.global_variables_initializer()
+        small = tf.placeholder(np.int32)
         session, one = tf.Session(), np.ones((1, 2))
         for bad in (3.0, "x", None, stranger, [x, 3.0], (x, y)):
             refuses(lambda bad=bad: session.run(bad, {x: one, y: one}), naming="fetches")
-        wrong = [{x: [[1, 2], [3]]}, {x: np.ones((1, 3))}, {x: 1j * one}, {x: x}, {x: None}, {n: 0.5}, {"x": one}]
+        wrong = [
+            {x: [[1, 2], [3]]},
+            {x: np.ones((1, 3))},
+            {x: 1j * one},
+            {x: x},
+            {x: None},
+            {n: 0.5},
+            {"x": one},
+            {small: 2**40},
+        ]
         for bad in (*wrong, {stranger: 1.0}, {group: 1.0}, [one], 3):
             refuses(lambda bad=bad: session.run(x, bad), naming="feed_dict")
         for op in (tf.add, tf.subtract, tf.multiply):
@@ -1315,6 +1360,17 @@ def bad_runs():
         refuses(lambda: session.run(tf.Variable(1.0)), naming="fetches")
         w = tf.Variable([1.0, 2.0])
         refuses(lambda: session.run([tf.assign(w, v), w.initializer], {v: np.ones(3)}), naming="feed_dict")
+
+
+@claim("computation-graph-bad-input")
+def tensorflow_takes_more():
+    """What the interpreter refuses: TensorFlow broadcasts, cuts a fed 0.5 down to the integer 0, and sums `ys`."""
+    tf = tensorflow()
+    with tf.Graph().as_default(), tf.Session() as session:
+        x, row = tf.placeholder(np.int32, ()), tf.constant([1.0, 2.0])
+        agree(session.run(row + np.ones((3, 2))), np.tile([2.0, 3.0], (3, 1)))
+        same(session.run(x, {x: 0.5}), 0)
+        agree(session.run(tf.gradients(row * row, [row])[0]), [2.0, 4.0])
 
 
 @claim("computation-graph-pure", cases=floats)

@@ -530,6 +530,10 @@ def by_numpy(case, joined=joined):
     """NumPy's own interpolation, up to the last knot."""
     case = Points(case.knots.astype(float), case.values.astype(float), case.x[:-1].astype(float))
     agree(joined(case), np.interp(case.x, case.knots, case.values))
+    unsigned = Points(np.array([1, 2, 5], dtype=np.uint8), np.array([7, 3, 9], dtype=np.uint8), np.arange(6))
+    agree(
+        depth.forward(depth.interpolant(unsigned.knots, unsigned.values), unsigned.x[:, None])[:, 0], [7, 7, 3, 5, 7, 9]
+    )
 
 
 @slip("depth-interpolant")
@@ -612,7 +616,7 @@ def rough(rng):
 
 def lipschitz_error(case):
     # $$ \max_{0 \le x \le 1} \lvert \psi(x) - y(x) \rvert \le \frac{\operatorname{Lip}(\psi)}{2 D_{\mathrm h}} $$
-    return depth.lipschitz_bound(case.lipschitz, case.width)
+    return case.lipschitz / (2 * case.width)
 
 
 @claim("depth-lipschitz-error", cases=rough)
@@ -707,6 +711,13 @@ def none_where_three_divides():
 
 
 @claim("depth-kink-error")
+def none_with_a_knot_there():
+    """Two units with knots at 0 and 1/3, which are not equal pieces: no error, in Fractions."""
+    knots, x = fractions([0, 0, 1]) + np.array([0, Fraction(1, 3), 0]), [Fraction(j, 36) for j in range(37)]
+    same(at(depth.interpolant(knots, abs(knots - Fraction(1, 3))), np.array(x)), [a_third(point) for point in x])
+
+
+@claim("depth-kink-error")
 def halved_when_the_width_doubles():
     """Width 4 to 64: the errors of the networks fall like 1 over the width."""
     widths = [4, 8, 16, 32, 64]
@@ -723,7 +734,7 @@ def square_of_the_width(n):
 @slip("depth-kink-error")
 def bound_for_the_error(n):
     """Take the bound, which a kink in the middle of a piece attains; a third is not in the middle."""
-    return depth.lipschitz_bound(Fraction(1), n)
+    return Fraction(1, 2 * n)
 
 
 @dataclass(frozen=True)
@@ -742,7 +753,7 @@ def smooth(rng):
 def smooth_error(case):
     # $$ \max_{0 \le x \le 1} \lvert \psi(x) - y(x) \rvert
     #    \le \frac{\max \lvert \psi'' \rvert}{8 D_{\mathrm h}^2} $$
-    return depth.smooth_bound(case.curvature, case.width)
+    return case.curvature / (8 * case.width**2)
 
 
 @claim("depth-smooth-error", cases=smooth)
@@ -802,7 +813,7 @@ def quartered_when_the_width_doubles():
 @slip("depth-square-error")
 def second_derivative_1(n):
     """Take 1 for the second derivative of x^2, which is 2."""
-    return depth.smooth_bound(Fraction(1), n)
+    return Fraction(1, 8 * n * n)
 
 
 @slip("depth-square-error")
@@ -919,7 +930,9 @@ def coefficients(params):
     # $$ y(x) = \Bigl( b^{(2)} + \sum_j W^{(2)}_j \bigl(b^{(1)}_j\bigr)^2 \Bigr)
     #    + \Bigl( 2 \sum_j W^{(2)}_j W^{(1)}_j b^{(1)}_j \Bigr) x
     #    + \Bigl( \sum_j W^{(2)}_j \bigl(W^{(1)}_j\bigr)^2 \Bigr) x^2 $$
-    return depth.quadratic(params)
+    (W, b), (out, shift) = params
+    W, out = W[:, 0], out[0]
+    return np.array([shift[0] + out @ b**2, 2 * (out @ (W * b)), out @ W**2])
 
 
 @claim("depth-squares-make-a-quadratic", cases=squares_network)
@@ -935,14 +948,14 @@ def coefficients_of_x(params, coefficients=coefficients):
 @slip("depth-squares-make-a-quadratic")
 def cross_terms_once(params):
     """Forget the 2 of the cross terms."""
-    c = depth.quadratic(params)
+    c = coefficients(params)
     return np.array([c[0], c[1] / 2, c[2]])
 
 
 @slip("depth-squares-make-a-quadratic")
 def weights_not_squared(params):
     """Leave the first weights as they are in the coefficient of x^2."""
-    c = depth.quadratic(params)
+    c = coefficients(params)
     return np.array([c[0], c[1], sum(params[1][0][0] * params[0][0][:, 0])])
 
 
@@ -1089,7 +1102,7 @@ def pieces(t):
 @claim("depth-tent-pieces", cases=three_folds_or_more)
 def breakpoints_counted(t, pieces=pieces):
     """The units and the breakpoints of the network, in Fractions."""
-    params = depth.tent_network(t)
+    params = depth.tent_network(np.int64(t))
     units = sum(b.size for _, b in params[:-1])
     same(pieces(t), (units, len(depth.breakpoints(params, 0, 1)) + 1, len(depth.breakpoints(params)) + 1))
 
@@ -1315,7 +1328,7 @@ def deep(rng):
 
 
 def flattened(case):
-    # $$ y_{\text{shallow}}(x) = y_{\text{deep}}(x) \quad \text{for all } x \in [x_0, x_1],
+    # $$ y_{\text{shallow}}(x) = y_{\text{deep}}(x) \quad \text{for all } x \in [x_0, x_{D_{\mathrm h}}],
     #    \qquad D_{\mathrm h} = \text{number of pieces} $$
     params = depth.one_hidden_layer(case.params, -2, 2)
     return at(params, case.x), params[0][1].size
@@ -1330,6 +1343,8 @@ def one_layer_for_three(case, flattened=flattened):
     thirds = [np.array([left, (2 * left + right) / 3, (left + right) / 2, right]) for left, right in pairwise(ends)]
     every(thirds, lambda x: len(set(np.diff(at(case.params, x)) / np.diff(x))) == 1)
     same(units, len(thirds))
+    single = [(W.astype(np.float32), b.astype(np.float32)) for W, b in depth.tent_network(3)]
+    same(depth.breakpoints(single, np.float32(0), np.float32(1)), [Fraction(j, 8) for j in range(1, 8)])
 
 
 @slip("depth-same-functions-on-a-line")
@@ -1407,6 +1422,7 @@ def bad_input():
     """Wrong shapes, wrong dtypes, layers that do not fit, knots that do not increase, counts that are no counts."""
     net, x = depth.xor_network(), np.ones((3, 2))
     ragged = [[1.0, 2.0], [3.0]]
+    odd = [np.array([[entry, Fraction(1)]], dtype=object) for entry in (True, 1j, np.complex64(1), np.inf, np.nan)]
     for bad in (
         [],
         None,
@@ -1422,11 +1438,9 @@ def bad_input():
         refuses(lambda bad=bad: depth.forward(bad, x), naming="params")
         refuses(lambda bad=bad: depth.collapse(bad), naming="params")
         refuses(lambda bad=bad: depth.breakpoints(bad), naming="params")
-        refuses(lambda bad=bad: depth.quadratic(bad), naming="params")
     refuses(lambda: depth.breakpoints(net), naming="params")
-    refuses(lambda: depth.quadratic(net), naming="params")
-    refuses(lambda: depth.quadratic(depth.tent_network(2)), naming="params")
-    for bad in (x[0], x[:0], x[:, :1], x > 0, x * 1j, ragged, [["a", "b"]], [[None, 1]]):
+    refuses(lambda: depth.breakpoints([(np.ones((2, 1)), np.ones(2))]), naming="params")
+    for bad in (x[0], x[:0], x[:, :1], x > 0, x * 1j, x * np.nan, ragged, [["a", "b"]], [[None, 1]], *odd):
         refuses(lambda bad=bad: depth.forward(net, bad), naming="x")
         refuses(lambda bad=bad: depth.gram(x, bad), naming="centres")
     refuses(lambda: depth.interpolant([-1e308, 1e308], [1.0, 2.0]), naming="knots")
@@ -1439,16 +1453,15 @@ def bad_input():
         refuses(lambda bad=bad: depth.interpolant([0.0, 0.5], bad), naming="values")
     for bad in (0, -1, 1.5, True, "2", None, [2]):
         refuses(lambda bad=bad: depth.tent_network(bad), naming="t")
-        refuses(lambda bad=bad: depth.lipschitz_bound(1.0, bad), naming="width")
-        refuses(lambda bad=bad: depth.smooth_bound(1.0, bad), naming="width")
-    for bad in (-1.0, np.nan, np.inf, [1.0], "1", 1j, None):
-        refuses(lambda bad=bad: depth.lipschitz_bound(bad, 3), naming="lipschitz")
-        refuses(lambda bad=bad: depth.smooth_bound(bad, 3), naming="curvature")
     tent = depth.tent_network(2)
-    for bad in (np.nan, np.inf, "0", 2.0, 1.0):
+    for bad in (np.nan, np.inf, "0", 2.0, 1.0, [0.0], [0.0, 0.5], True):
         refuses(lambda bad=bad: depth.breakpoints(tent, bad, 1.0), naming="lower")
         refuses(lambda bad=bad: depth.one_hidden_layer(tent, bad, 1.0), naming="lower")
-    refuses(lambda: depth.breakpoints(tent, 0.0, np.inf), naming="upper")
+    for bad in (np.inf, [1.0, 2.0]):
+        refuses(lambda bad=bad: depth.breakpoints(tent, 0.0, bad), naming="upper")
+        refuses(lambda bad=bad: depth.one_hidden_layer(tent, 0.0, bad), naming="upper")
+    refuses(lambda: depth.one_hidden_layer(tent, None, 1.0), naming="lower")
+    refuses(lambda: depth.one_hidden_layer(net, 0.0, 1.0), naming="params")
     refuses(lambda: depth.breakpoints([(W * np.nan, b) for W, b in tent]), naming="params")
 
 
@@ -1465,9 +1478,11 @@ def inputs_unchanged(case):
         lambda: depth.collapse(params)[0],
         lambda: depth.gram(x, x),
         lambda: depth.interpolant(knots, values)[1][0],
-        lambda: depth.quadratic(line),
         lambda: at(depth.one_hidden_layer(line, -4, 4), knots).astype(float),
     ):
         agree(call(), call(), tolerance=0)
     depth.interpolant(knots, values)[1][1][0] = 9.0
     same(int(values[0]), 2)
+    A, b = depth.collapse(line[:1])
+    A[0, 0] = b[0] = 9.0
+    same([int(line[0][0][0, 0]), int(line[0][1][0])], [1, 1])

@@ -389,12 +389,22 @@ def table(components, labels, K):
 
 @claim("mixture-sampling", cases=one_input)
 def shares_of_draws(case, drawn=drawn):
-    """400 000 draws, within four standard errors; the sum over components is p."""
+    """400 000 draws: each share, and the sum over components, within four standard errors of its own."""
     note("Monte-Carlo")
     shares, h = drawn(case), sigma(case.W @ case.x[0])
-    error = 2 / np.sqrt(DRAWS)  # four times the standard error of a share, which is 1 / (2 sqrt(n)) at most
-    agree(shares, np.stack([case.pi * (1 - h), case.pi * h], axis=1), tolerance=error, scale=1.0)
-    agree(shares[:, 1].sum(), case.pi @ h, tolerance=error, scale=1.0)
+    expected = np.stack([case.pi * (1 - h), case.pi * h], axis=1)
+    for share, law in zip([*shares.flat, shares[:, 1].sum()], [*expected.flat, case.pi @ h], strict=True):
+        agree(share, law, tolerance=4 * np.sqrt(law * (1 - law) / DRAWS), scale=1.0)
+
+
+@claim("mixture-sampling", cases=one_input)
+def neighbours_are_independent(case):
+    """Two examples one after the other have the same component, in 200 000 pairs, as often as two draws of pi have."""
+    note("Monte-Carlo")
+    components = mixture.sample(case.x, case.pi, case.W, np.random.default_rng(11))[0]
+    law = (case.pi**2).sum()
+    error = 4 * np.sqrt(law * (1 - law) / (DRAWS / 2))
+    agree((components[::2] == components[1::2]).mean(), law, tolerance=error, scale=1.0)
 
 
 class Extreme(np.random.Generator):
@@ -414,10 +424,11 @@ class Highest(Extreme):
 
 @claim("mixture-sampling")
 def components_of_weight_zero():
-    """At either end of the uniform numbers, a component of weight 0 is not drawn."""
+    """At either end of the uniform numbers, a component of weight 0 is not drawn, nor a label of probability 0."""
     for generator in (Extreme, Highest):
         draws = mixture.sample([[1.0]], [0.0, 1 - 1e-9, 0.0], [[1.0]] * 3, generator(np.random.PCG64(1)))
         same(draws[0], [1])
+    same(mixture.sample([[-2000.0]], [1.0], [[1.0]], Extreme(np.random.PCG64(1)))[1], [0])  # sigma rounds to 0
 
 
 @slip("mixture-sampling")
@@ -453,8 +464,8 @@ def two_models():
 
 
 def two_numbers(case):
-    # $$ p = \tfrac12\,\sigma(0) + \tfrac12\,\sigma(2) = 0.690399\ldots,
-    #    \qquad \sigma\bigl(\tfrac12 \cdot 0 + \tfrac12 \cdot 2\bigr) = \sigma(1) = 0.731059\ldots $$
+    # $$ p = \tfrac12\,\sigma(0) + \tfrac12\,\sigma(2) = 0.690398\ldots,
+    #    \qquad \sigma\bigl(\tfrac12 \cdot 0 + \tfrac12 \cdot 2\bigr) = \sigma(1) = 0.731058\ldots $$
     return mixture.probability(case.x, case.pi, case.W), mixture.probability(case.x, [1], [case.pi @ case.W])
 
 
@@ -465,8 +476,7 @@ def in_closed_form(case, two_numbers=two_numbers):
     e = math.e
     agree(of_mixture, [(1 + 3 * e**2) / (4 + 4 * e**2)])
     agree(of_average, [e / (1 + e)])
-    agree(of_mixture, [0.690399], tolerance=1e-6)
-    agree(of_average, [0.731059], tolerance=1e-6)
+    same([math.floor(1e6 * value) for value in (of_mixture[0], of_average[0])], [690398, 731058])
 
 
 @slip("mixture-is-not-the-average")
@@ -550,6 +560,7 @@ def derivatives_in_symbols(case, taylor=taylor):
     coefficients, letters = series()
     at = {letter: mean(pi, [a**k for a in z]) for k, letter in enumerate(letters, 1)}
     same(taylor(case), [coefficient.subs(at) for coefficient in coefficients])
+    same(taylor(((Fraction(3, 10), Fraction(7, 10)), (17, -13)))[2], Fraction(0))
 
 
 def equal_logits(case):
@@ -852,6 +863,7 @@ def a_gate_breaks_the_mirror(case):
 
     both = of_experts(case.x, case.A) + of_experts(-case.x, case.A)
     differ(both, np.ones(case.N))
+    agree(of_experts(0 * case.x, case.A), np.full(case.N, 0.5))
     agree(of_experts(case.x, 0 * case.A) + of_experts(-case.x, 0 * case.A), np.ones(case.N))
     agree(of_experts(case.x, 0 * case.A), mixture.probability(case.x, np.full(4, 0.25), case.W))
 
@@ -870,6 +882,8 @@ def loss_by_definition(case, mean_loss=mean_loss):
     """The probability of label 1, or what is left to 1, one example at a time."""
     logs = [math.log(p if label else 1 - p) for p, label in zip(case.p.tolist(), case.labels, strict=True)]
     agree(mean_loss(case), -sum(logs) / case.N)
+    unsigned = replace(case, labels=case.labels.astype(np.uint8))  # 2 * 0 - 1 is 255 there
+    agree(mean_loss(unsigned), -sum(logs) / case.N)
 
 
 @claim("mixture-loss", cases=urns)
@@ -1118,12 +1132,14 @@ def sign_of_the_likelihood(case):
 
 @claim("mixture-em-step", cases=batch)
 def loss_never_rises(case):
-    """Twenty steps from the weights of the case; each loss is at most the one before, and the gradient by b dies."""
+    """Twenty steps from the weights of the case; each lowers the loss by the divergence said, or by more."""
     # $$ \pi_j \leftarrow \frac1N \sum_i p(j \mid x_i,\, \ell_i) $$
     pi = case.pi
     for _ in range(20):
         after = mixture.responsibilities(case.x, case.labels, pi, case.W).mean(0)
-        at_most(mixture.loss(case.x, case.labels, after, case.W), mixture.loss(case.x, case.labels, pi, case.W))
+        fall = mixture.loss(case.x, case.labels, pi, case.W) - mixture.loss(case.x, case.labels, after, case.W)
+        at_most((after * np.log(after / pi)).sum(), fall, scale=1.0, tolerance=1e-14)
+        at_most(0.0, fall, scale=1.0, tolerance=1e-14)
         pi = after
     first = mixture.loss(case.x, case.labels, case.pi, case.W)
     differ(mixture.loss(case.x, case.labels, pi, case.W), first, by=1e-4)
@@ -1154,12 +1170,19 @@ def bad_input():
         pi[:0],
         [0.5, 0.6],
         [-0.5, 1.5],
+        [-1e-300, 1.0],
         [np.nan, 1],
         [1 + 1e-6, 0],
         pi.astype(object),
         [True, False],
     )
     bad_W = (*common, W.T, W[0], W[:1], W[None], np.ones((3, 3)), W[:, :2], W * 1j, W * np.nan, W.astype("f2"))
+    third = np.array([1 / 3, 2 / 3])
+    for call, sign in itertools.product(calls, (1, -1)):
+        for off, weights in ((1e-8, third), (3e-4, third.astype(np.float32))):
+            call(pi=(weights * (1 + sign * off)).astype(weights.dtype))
+            wide = (weights * (1 + sign * 2 * off)).astype(weights.dtype)
+            refuses(lambda call=call, wide=wide: call(pi=wide), naming="pi")
     for call in calls:
         for bad in bad_x:
             refuses(lambda call=call, bad=bad: call(x=bad), naming="x")
@@ -1203,6 +1226,14 @@ def no_overflow():
         gradients = mixture.d_loss([[-1000.0]], [1], [1.0, 0.0], [[1.0], [2.0]])
         agree(gradients.dpi, [-1, 0], scale=1.0)
         agree(gradients.dW, [[1000.0], [0.0]])
+        agree(mixture.d_loss([[1.0]], [1], [1.0], [[40.0]]).dW, [[-1 / (1 + math.exp(40))]])  # where 1 - p rounds to 0
+        # e^710 is beyond the range, its half is not
+        one_in_two = mixture.d_loss([[710.0], [0.0]], [1, 1], [1.0, 0.0], [[-1.0], [1.0]])
+        agree(one_in_two.dpi[1] / 1e308, -math.exp(710 - math.log(2)) / 1e308)
+        for D in range(2, 40):  # sums in which inf and -inf meet, in the order of any library
+            x = np.full((1, D), 1e200) * (-1.0) ** np.arange(D)
+            z = 1e200 * (-1.0) ** (np.arange(D) // 2 % 2 + np.arange(D))
+            agree(mixture.probability(x, [1.0], z[None]), [(np.sign((z * np.sign(x[0])).sum()) + 1) / 2], scale=1.0)
         same(str(mixture.d_loss([[1000.0]], [1], [1.0, 0.0], [[-1.0], [2.0]]).dpi[1]), "-inf")
         largest = np.finfo(float).max
         for N in (1, 2, 3, 49, 55, 98):  # a mean of largest numbers may round to infinity on its way
@@ -1211,6 +1242,10 @@ def no_overflow():
             agree(mixture.responsibilities(*beyond), [[0.4, 0.6]] * N)
         unused = [[1e200]], [0], [0.4, 0.6, 0], [[1e200], [1e200], [-1]]
         agree(mixture.responsibilities(*unused), [[0.4, 0.6, 0]])
+        agree(mixture.probability([[1.7e308, -1.7e308]], [1.0], [[1.7e308, 1.7e308]]), [0.5])
+        single = np.array([[3e38]], np.float32), [0], np.ones(1, np.float32), np.array([[3e38]], np.float32)
+        same(str(mixture.loss(*single)), "inf")
+        refuses(lambda: mixture.probability([[1.0]], [largest, largest], [[1.0], [1.0]]), naming="pi")
         more = [1 + 1e-9, 0.0]  # a sum that rounding may leave
         at_most(mixture.probability([[1e3]], more, [[1.0], [1.0]]), [1.0], tolerance=0)
         at_most(0.0, mixture.loss([[1e3]], [1], more, [[1.0], [1.0]]), scale=1.0, tolerance=0)
@@ -1232,10 +1267,13 @@ def everything(case, dtype):
 
 @claim("mixture-precision", cases=batch)
 def in_single_precision(case):
-    """The same batch in float32 and float64, and with parameters in whole numbers."""
-    for low, high in zip(everything(case, np.float32), everything(case, np.float64), strict=True):
+    """The same numbers in float32 and float64, of which the results are rounded; and parameters in whole numbers."""
+    pi = np.round(1024 * case.pi)  # weights that float32 holds exactly, and their sum too
+    pi[0] = 1024 - pi[1:].sum()
+    held = replace(case, x=case.x.astype(np.float32), pi=pi / 1024, W=case.W.astype(np.float32))
+    for low, high in zip(everything(held, np.float32), everything(held, np.float64), strict=True):
         same([str(low.dtype), str(high.dtype)], ["float32", "float64"])
-        agree(low, high, tolerance=1e-5)
+        agree(low, high.astype(np.float32), tolerance=0)
     mixed = mixture.probability(case.x.astype(np.float32), case.pi, case.W.astype(np.float32))
     whole = mixture.probability(case.x.astype(int), [1, 0, 0, 0], case.W.astype(int))
     same([str(mixed.dtype), str(whole.dtype)], ["float64", "float64"])

@@ -7,6 +7,7 @@ any other page. While serving, a lab runs beside the server, once for each state
 
 import hashlib
 import html
+import os
 import re
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from dlnotes._site.page import serving
 
 FOLDER = Path("build/labs")  # notebooks executed while serving
 SECONDS = 60  # a cell that takes longer is an error
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # the same sums on every machine
 DOWNLOADS = Path("docs/assets/labs")
 
 
@@ -56,7 +58,7 @@ def execute(lab: Path, *, allow_errors: bool = False):
             kernel_name="python3",
             allow_errors=allow_errors,
             extra_arguments=["--log-level=ERROR"],
-        ).execute()
+        ).execute(env=os.environ | ONE_THREAD)
     except (CellExecutionError, CellTimeoutError) as error:
         told = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
         raise BuildError(f"{lab}: a cell of this lab failed:\n{told}") from error

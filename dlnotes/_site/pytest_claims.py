@@ -33,6 +33,9 @@ class _Item(pytest.Item):
         try:
             self.entry.update(self.verdict())
         except check.NotHere as error:
+            if not check.lacks(error.name):
+                self.tell("failed", f"{error.name} is there")
+                raise check.Malformed(f"only need() may excuse a witness: {error.name} is there") from error
             self.tell("not run", str(error))
             if os.environ.get("CI") and not check.excused(str(error)):
                 raise

@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("dlnotes", "docs", "tests", "mkdocs.yml", "pyproject.toml", "README.md", "LICENSE", "build/evidence")
+PARTS = (
+    "benchmarks",
+    "dlnotes",
+    "docs",
+    "tests",
+    "mkdocs.yml",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+    "build/evidence",
+)
 
 
 @pytest.fixture(scope="module")

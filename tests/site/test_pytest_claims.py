@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import sympy  # noqa: F401  (a run inside a test would import it anew each time)
 
+from dlnotes import check
 from dlnotes._site import claim as claim_block
 from dlnotes._site import evidence, pages
 
@@ -718,6 +719,14 @@ ESCAPES = [
 def test_a_witness_that_skips_itself_is_red(tree, escape):
     tree.swap("same(sum(range(101)), 5050)", escape)
     assert "claim small-total: in_integers" in tree.run(passed=4, failed=1)
+    assert tree.read()["claims"]["small-total"]["witnesses"]["in_integers"]["status"] == "failed"
+
+
+@pytest.mark.parametrize("name", ["json", "numpy", "no_such_library"])
+def test_a_witness_that_says_that_a_library_is_missing_is_red(tree, monkeypatch, name):
+    monkeypatch.setattr(check, "OPTIONAL", (*check.OPTIONAL, "json"))  # one that is there
+    tree.swap("same(sum(range(101)), 5050)", f'raise __import__("dlnotes.check").check.NotHere("{name}")')
+    assert "only need() may excuse a witness" in tree.run(passed=4, failed=1)
     assert tree.read()["claims"]["small-total"]["witnesses"]["in_integers"]["status"] == "failed"
 
 
