@@ -28,7 +28,8 @@ def off(pairs, exact):
     """The largest deviation, relative to the largest entry of all."""
     flat, there = ([np.asarray(a.cpu() if hasattr(a, "cpu") else a) for p in q for a in p] for q in (pairs, exact))
     assert [a.shape for a in flat] == [b.shape for b in there]
-    return max(np.abs(a - b).max() for a, b in zip(flat, there, strict=True)) / max(np.abs(b).max() for b in there)
+    worst = np.max([np.abs(a - b).max() for a, b in zip(flat, there, strict=True)])  # NaN if one is
+    return worst / max(np.abs(b).max() for b in there)
 
 
 def exact(params, x, labels, v):
