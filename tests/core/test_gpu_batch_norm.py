@@ -2,7 +2,17 @@
 
 import numpy as np
 import pytest
-from gpu_paths import EVERY_DTYPE, INTERPRETED, PATHS, TOLERANCE, compile_for_a_gpu, off, run_in_the_interpreter, torch
+from gpu_paths import (
+    EVERY_DTYPE,
+    INTERPRETED,
+    PATHS,
+    TOLERANCE,
+    TRITON,
+    compile_for_a_gpu,
+    off,
+    run_in_the_interpreter,
+    torch,
+)
 
 from dlnotes import batch_norm as chapter
 from dlnotes.core.gpu import batch_norm
@@ -86,6 +96,20 @@ def test_no_eps_by_path(algorithm, device):
         ours(*tensors, algorithm, eps=1e-60)
 
 
+if TRITON:
+
+    @pytest.mark.parametrize("shape", [(300, 35), (40, 3, 9, 16)])
+    @pytest.mark.parametrize(("algorithm", "device"), TRITON)
+    def test_many_blocks_a_program_by_path(algorithm, device, shape, monkeypatch):
+        """As on large inputs: a program merges the statistics of its blocks, here with means that differ."""
+        from dlnotes.core.gpu import batch_norm_kernels
+
+        monkeypatch.setattr(batch_norm_kernels, "PROGRAMS", 4)
+        x, *rest = draw(shape, "float32", device)
+        x += torch.linspace(-3, 5, len(x), device=device).view(-1, *(1,) * (len(shape) - 1))
+        assert off(ours(x, *rest, algorithm), exact([x, *rest])) < 1e-5
+
+
 BAD = {
     "x has shape (5,)": {"x": torch.zeros(5, dtype=torch.float64)},
     "x has shape (5, 0)": {"x": torch.zeros(5, 0, dtype=torch.float64)},
@@ -121,8 +145,9 @@ if not INTERPRETED:
     def test_again_in_the_interpreter():
         run_in_the_interpreter(__file__)
 
-    @pytest.mark.parametrize("tile", [(4, 1, 1024), (1, 32, 64)])
-    def test_kernels_compile_for_a_gpu(tile):
+    @pytest.mark.parametrize(("tile", "ones"), [((4, 1, 1024), ()), ((1, 32, 64), ()), ((1, 1, 64), "CSV")])
+    def test_kernels_compile_for_a_gpu(tile, ones):
+        """And where a size is 1: Triton then takes it for a constant."""
         pytest.importorskip("triton")
         from dlnotes.core.gpu import batch_norm_kernels as kernels
 
@@ -135,4 +160,4 @@ if not INTERPRETED:
             (kernels.sums, "dy x mean inv_std dgammas dbetas", {}),
             (kernels.input_gradient, gradients, {"PARTS": 16}),
         ):
-            assert compile_for_a_gpu(kernel, pointers, kernels.OPTIONS, **blocks, **constants)
+            assert compile_for_a_gpu(kernel, pointers, kernels.OPTIONS, **blocks, **constants, **dict.fromkeys(ones, 1))

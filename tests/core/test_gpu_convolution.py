@@ -79,6 +79,16 @@ if TRITON:
         answers = ours(*tensors, options | {"algorithm": algorithm, "allow_tf32": allow_tf32})
         assert off(answers, exact(tensors, options)) < tolerance
 
+    @pytest.mark.parametrize(("algorithm", "device"), TRITON)
+    def test_many_blocks_a_program_by_path(algorithm, device, monkeypatch):
+        """As on large inputs: each part of the weights' gradient is a sum over blocks of pixels."""
+        from dlnotes.core.gpu import convolution_kernels
+
+        monkeypatch.setattr(convolution_kernels, "PROGRAMS", 3)
+        shape, kernel, options = ONE_GROUP[9]
+        tensors = draw(shape, kernel, options, "float32", device)
+        assert off(ours(*tensors, options | {"algorithm": algorithm}), exact(tensors, options)) < 1e-5
+
 
 @pytest.mark.parametrize(("algorithm", "device"), PATHS)
 def test_other_strides_and_autograd_by_path(algorithm, device):
@@ -144,15 +154,21 @@ if not INTERPRETED:
     def test_again_in_the_interpreter():
         run_in_the_interpreter(__file__)
 
-    @pytest.mark.parametrize("precision", ["ieee", "tf32", "tf32x3"])
-    def test_kernels_compile_for_a_gpu(precision):
+    @pytest.mark.parametrize(
+        ("precision", "ones"),
+        [("ieee", ""), ("tf32", ""), ("tf32x3", ""), ("ieee", "N I O C F kH kW sH sW pH pW dH dW")],
+    )
+    def test_kernels_compile_for_a_gpu(precision, ones):
+        """And where a size is 1: Triton then takes it for a constant."""
         pytest.importorskip("triton")
         from dlnotes.core.gpu import convolution_kernels as kernels
 
         blocks = {"PRECISION": precision, "CHANNELS": 32, "PIXELS": 32, "DEPTH": 32}
         for transposed in (False, True):
             flags = {"TRANSPOSED": transposed, "BIAS": not transposed}
+            flags |= {name: 1 for name in ones.split() if name in kernels.image.arg_names}
             code = compile_for_a_gpu(kernels.image, "source w b out", kernels.OPTIONS, **flags, **blocks)
             assert ("tf32" in code) == (precision != "ieee")
+        blocks |= {name: 1 for name in ones.split() if name in kernels.weights.arg_names}
         code = compile_for_a_gpu(kernels.weights, "dy x parts", kernels.OPTIONS, **blocks)
         assert ("tf32" in code) == (precision != "ieee")

@@ -210,19 +210,22 @@ if not INTERPRETED:
     def test_again_in_the_interpreter():
         run_in_the_interpreter(__file__)
 
-    def test_kernels_compile_for_a_gpu():
+    @pytest.mark.parametrize("ones", [(), ("T", "B", "H", "first", "steps", "rows")])
+    def test_kernels_compile_for_a_gpu(ones):
+        """And where a size is 1: Triton then takes it for a constant."""
         pytest.importorskip("triton")
         from dlnotes.core.gpu import rnn_kernels
 
         few, many = {"num_warps": 8, "enable_fp_fusion": True}, {"num_warps": 16, "enable_fp_fusion": True}
-        shared = {"BLOCK": 1024, "UNITS": 32, "MEET": True}
+        whole, shared = {"BLOCK": 128}, {"BLOCK": 256 if ones else 1024, "UNITS": 32, "MEET": True}
         for kernel, pointers, options, constants in (
-            (rnn_kernels.forward_whole, "states W_T", few, {"BLOCK": 128}),
-            (rnn_kernels.backward_whole, "dz dh states W", few, {"BLOCK": 128}),
+            (rnn_kernels.forward_whole, "states W_T", few, whole),
+            (rnn_kernels.backward_whole, "dz dh states W", few, whole),
             (rnn_kernels.forward_shared, "states W_T counters:i32", many, shared),
             (rnn_kernels.backward_shared, "dz dh states W counters:i32", many, shared),
         ):
-            code = compile_for_a_gpu(kernel, pointers, options, **constants)
+            unit = [name for name in ones if name in kernel.arg_names and (name != "H" or constants is whole)]
+            code = compile_for_a_gpu(kernel, pointers, options, **constants, **dict.fromkeys(unit, 1))
             assert "fma.rn.f32" in code
             assert "tf32" not in code
             assert ("gpu.release" in code) == ("gpu.acquire" in code) == ("counters" in pointers)

@@ -8,6 +8,8 @@ import torch
 import triton
 import triton.language as tl
 
+from dlnotes.core.gpu.tensors import on_its_device
+
 PROGRAMS = 1056  # aimed at: 8 for each of 132 multiprocessors
 PARTS = 128  # at most, of a feature
 OPTIONS = {"num_warps": 4, "enable_fp_fusion": True}
@@ -126,6 +128,7 @@ def input_gradient(
         tl.store(dx + place, d * slope[:, None], mask=inside)
 
 
+@on_its_device
 def forward(x, gamma, beta, eps):
     """Return (y, mean, inv_std); x (N, D) or (N, C, H, W), contiguous float32, not empty."""
     sizes, grid, options = _plan(x)
@@ -137,6 +140,7 @@ def forward(x, gamma, beta, eps):
     return y, mean, inv_std
 
 
+@on_its_device
 def backward(dy, x, mean, inv_std, gamma):
     """Return (dx, dgamma, dbeta)."""
     sizes, grid, options = _plan(x)

@@ -10,6 +10,8 @@ import torch
 import triton
 import triton.language as tl
 
+from dlnotes.core.gpu.tensors import on_its_device
+
 PROGRAMS = 528  # of the weights' gradient, aimed at: 4 for each of 132 multiprocessors
 OPTIONS = {"num_warps": 8, "num_stages": 3, "enable_fp_fusion": True}
 
@@ -84,6 +86,7 @@ def weights(
     tl.store(parts + at, total, mask=(f < F)[:, None] & (k < K)[None, :])
 
 
+@on_its_device
 def forward(x, w, b, layer, precision):
     """Return y (N, F, Ho, Wo); x (N, C, H, W), w (F, C, kH, kW), b (F,) or None, contiguous float32, not empty."""
     y = x.new_empty(len(x), len(w), *layer.out)
@@ -91,6 +94,7 @@ def forward(x, w, b, layer, precision):
     return y
 
 
+@on_its_device
 def backward(dy, x, w, layer, precision):
     """Return (dx, dw)."""
     dx = torch.empty_like(x)

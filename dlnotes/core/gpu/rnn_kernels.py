@@ -8,6 +8,8 @@ import torch
 import triton
 import triton.language as tl
 
+from dlnotes.core.gpu.tensors import on_its_device
+
 INTERPRETED = triton.knobs.runtime.interpret  # programs then run one after another, and must not wait for each other
 WHOLE = 128  # units: the largest W that one program holds
 TILE = 1 << 15  # numbers of W that a program holds otherwise: 64 registers a thread
@@ -136,6 +138,7 @@ def backward_shared(
             _meet(counters + tl.program_id(1), (t + 1) * tl.num_programs(0))
 
 
+@on_its_device
 def forward(states, W):
     """Turn U x_t, in states[t], into h_t, in place: states (T + 1, B, H), W (H, H), contiguous float32."""
     T, (B, H), W_T = len(states) - 1, states.shape[1:], W.T.contiguous()
@@ -148,6 +151,7 @@ def forward(states, W):
         forward_shared[grid](states[t:], W_T, counters, steps, rows, B, H, **options)
 
 
+@on_its_device
 def backward(dh, states, W):
     """Return (T + 1, B, H): dh0, then dz_t. dh (T, B, H), states (T + 1, B, H), W (H, H), contiguous float32."""
     (T, B, H), dz = dh.shape, torch.empty_like(states)

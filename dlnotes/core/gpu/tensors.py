@@ -1,4 +1,6 @@
-"""What is asked of tensors before any arithmetic."""
+"""What is asked of tensors before any arithmetic, and the device that it is done on."""
+
+from functools import wraps
 
 import torch
 
@@ -44,6 +46,17 @@ def by_triton(algorithm, **tensors):
         if not (a.is_cuda or _interpreted()):
             raise ValueError(f"{name} is on {a.device}; expected a CUDA device for algorithm 'triton'")
     return all(a.numel() for a in tensors.values())
+
+
+def on_its_device(function):
+    """Let a function that launches kernels do so on the GPU of its first argument, be it the current one or not."""
+
+    @wraps(function)
+    def there(first, *rest):
+        with torch.cuda.device_of(first):
+            return function(first, *rest)
+
+    return there
 
 
 def _interpreted():
