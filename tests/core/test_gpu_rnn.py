@@ -84,6 +84,8 @@ def test_other_strides_and_autograd_by_path(algorithm, device):
     turned = [x.transpose(0, 1).contiguous().transpose(0, 1).requires_grad_(), h0, W.T.contiguous().T, U, dh]
     answers = ours(*turned, algorithm)
     assert not any(a.requires_grad for a in answers)
+    saved = rnn.forward(*turned[:4], algorithm=algorithm)[1]
+    assert not saved.x.requires_grad
     assert off(answers, exact([x.detach(), h0, W, U, dh])) < 1e-5
 
 
