@@ -1,12 +1,14 @@
 """Siamese networks: two branches that share their weights, and a loss on the distance between their outputs.
 
 A branch is layer 5, with PReLU, and layer 6, with no activation. Its input is the output of layer 4, one image a row.
-Numbers are floating point, or objects that compute as numbers do, such as Fractions.
+Numbers are finite, floating point, or objects that compute as numbers do, such as Fractions. Where an argument is not
+as a docstring says, a ValueError begins with its name.
 """
 
 from dataclasses import astuple, dataclass
 from itertools import pairwise
 from math import prod
+from numbers import Real
 
 import numpy as np
 
@@ -51,19 +53,13 @@ def forward(params, x, x_tilde, *, params_tilde=None):
 
     Args:
         params: `Parameters` of the first branch, and of the second if params_tilde is None.
-        x, x_tilde: (N, D4), finite: what layer 4 gives for the two images.
+        x, x_tilde: (N, D4): what layer 4 gives for the two images.
         params_tilde: `Parameters` of the second branch, of the same shapes, or None.
-
-    Raises:
-        ValueError: a shape or a dtype is not as said, or a number is not finite.
     """
     params = _parameters("params", params)
     second = params if params_tilde is None else _parameters("params_tilde", params_tilde, like=params)
-    x, x_tilde = _matrix("x", x), _matrix("x_tilde", x_tilde)
-    if x.shape[1] != params.W5.shape[1]:
-        raise ValueError(f"x has shape {x.shape}; expected (N, {params.W5.shape[1]})")
-    if x_tilde.shape != x.shape:
-        raise ValueError(f"x_tilde has shape {x_tilde.shape}; expected that of x, {x.shape}")
+    x = _array("x", x, None, params.W5.shape[1])
+    x_tilde = _array("x_tilde", x_tilde, *x.shape)
     z, z_tilde = x @ params.W5.T + params.b5, x_tilde @ second.W5.T + second.b5
     h = prelu(z, params.slope) @ params.W6.T + params.b6
     h_tilde = prelu(z_tilde, second.slope) @ second.W6.T + second.b6
@@ -71,25 +67,22 @@ def forward(params, x, x_tilde, *, params_tilde=None):
 
 
 def prelu(z, slope):
-    """Return z where z > 0, and slope * z elsewhere (claim siamese-forward).
-
-    z: (N, D), finite. slope: (D,), or one number. Anything else raises a ValueError.
-    """
+    """Return z where z > 0, and slope * z elsewhere (claim siamese-forward). z: (N, D); slope: (D,) or one number."""
     z, slope = _units(z, slope)
     return np.where(z > 0, z, slope * z)
 
 
 def d_prelu(z, slope):
-    """Return 1 where z > 0, and the slope elsewhere; at 0 there is no derivative, and this gives the slope.
+    """Return 1 where z > 0, and the slope elsewhere (claim siamese-negative-slope). Arguments: as ``prelu``.
 
-    Claim siamese-negative-slope. Arguments and errors: as ``prelu``.
+    At 0 there is no derivative, and this gives the slope.
     """
     z, slope = _units(z, slope)
     return np.where(z > 0, 1 + 0 * slope, slope)
 
 
 def distance(h, h_tilde):
-    """Return half the squared distance of each pair, (N,) (claim siamese-loss). h, h_tilde: (N, D6), finite."""
+    """Return half the squared distance of each pair, (N,) (claim siamese-loss). h, h_tilde: (N, D6)."""
     difference = _difference(h, h_tilde)
     with np.errstate(over="ignore", under="ignore"):  # a distance that is too large is infinite
         return (difference * difference).sum(1) / 2
@@ -99,11 +92,8 @@ def loss(h, h_tilde, labels):
     """Return the mean over pairs of label * max(1 - d, 0) + (1 - label) * d, a number (claim siamese-loss).
 
     Args:
-        h, h_tilde: (N, D6), finite.
-        labels: (N,), 0 for two images of one class, 1 for images of two classes.
-
-    Raises:
-        ValueError: a shape, a dtype or a label is not as said.
+        h, h_tilde: (N, D6).
+        labels: (N,), integers: 0 for two images of one class, 1 for images of two classes.
     """
     d = distance(h, h_tilde)
     different = _labels(labels, len(d)) == 1
@@ -115,12 +105,12 @@ def d_loss(h, h_tilde, labels):
     """Return ``(dh, dh_tilde)``, gradients of ``loss`` by the outputs, (N, D6): g (h - h_tilde) / N, and minus it.
 
     Claims siamese-output-gradient, siamese-margin-kink: at d = 1 a pair of two classes is left alone.
-    Arguments and errors: as ``loss``.
+    Arguments: as ``loss``.
     """
-    d = distance(h, h_tilde)
-    labels = _labels(labels, len(d))
-    g = (1 - labels) - labels * (d < 1)
-    dh = g[:, None] * _difference(h, h_tilde) / len(d)
+    d = distance(h, h_tilde)[:, None]
+    different = _labels(labels, len(d))[:, None] == 1
+    pull = _difference(h, h_tilde) / len(d)
+    dh = np.where(different, np.where(d < 1, -pull, 0), pull)  # g is -1, 0 or 1
     return dh, -dh
 
 
@@ -130,17 +120,11 @@ def backward(dh, dh_tilde, saved):
     Claims siamese-last-layer-gradient, siamese-prelu-layer-gradient, siamese-untied-gradients.
 
     Args:
-        dh, dh_tilde: (N, D6), finite.
+        dh, dh_tilde: (N, D6).
         saved: what ``forward`` saved.
-
-    Raises:
-        ValueError: a shape or a dtype is not as said.
     """
-    expected = (len(saved.x), len(saved.params.b6))
-    dh, dh_tilde = _matrix("dh", dh), _matrix("dh_tilde", dh_tilde)
-    for name, given in (("dh", dh), ("dh_tilde", dh_tilde)):
-        if given.shape != expected:
-            raise ValueError(f"{name} has shape {given.shape}; expected that of the outputs, {expected}")
+    shape = len(saved.x), len(saved.params.b6)
+    dh, dh_tilde = _array("dh", dh, *shape), _array("dh_tilde", dh_tilde, *shape)
     dparams, dx = _branch(dh, saved.x, saved.z, saved.params)
     second, dx_tilde = _branch(dh_tilde, saved.x_tilde, saved.z_tilde, saved.params_tilde or saved.params)
     if saved.params_tilde is None:
@@ -151,7 +135,7 @@ def backward(dh, dh_tilde, saved):
 def descend(params, dparams, step):
     """Return w - step * dw for each of the parameters, as `Parameters` (claim siamese-update).
 
-    params, dparams: `Parameters` of the same shapes. step: a number, not negative. Anything else raises a ValueError.
+    params, dparams: `Parameters` of the same shapes. step: a number, not negative.
     """
     params = _parameters("params", params)
     dparams = _parameters("dparams", dparams, like=params)
@@ -159,35 +143,25 @@ def descend(params, dparams, step):
     return _each(lambda w, dw: w - step * dw, params, dparams)
 
 
-def parameter_count(channels, kernel_sizes, widths, *, size, strides=None, slopes=None, pooled=False, tied=True):
-    """Return the number of scalar parameters, an int (claim siamese-parameter-count).
+def parameter_count(channels, kernel_sizes, widths, *, size, strides=None, slopes=None):
+    """Return the number of scalar parameters of a branch, an int (claim siamese-parameter-count).
 
-    Args:
+    Args: positive integers.
         channels: (C_0, ..., C_4): of the image, then of each convolution.
         kernel_sizes: (k_1, ..., k_4), of square kernels.
         widths: (D_5, D_6): units of the PReLU layer and of the last layer.
-        size: height and width of the image, in pixels.
+        size: height and width of the image, in pixels. A mean over positions before layer 5 counts as size 1.
         strides: one a convolution, all padded to 'SAME'; None for 1.
         slopes: how many PReLU has; None for one a unit of layer 5.
-        pooled: whether a mean over positions stands between layers 4 and 5.
-        tied: whether the branches share all parameters.
-
-    Raises:
-        ValueError: an argument is not as said; sizes are positive integers.
     """
     channels = _counts("channels", channels)
     kernel_sizes = _counts("kernel_sizes", kernel_sizes, len(channels) - 1)
-    widths, (size,) = _counts("widths", widths, 2), _counts("size", [size], 1)
+    (units, outputs), (size,) = _counts("widths", widths, 2), _counts("size", [size], 1)
     strides = _counts("strides", [1] * len(kernel_sizes) if strides is None else strides, len(kernel_sizes))
-    (slopes,) = _counts("slopes", [widths[0] if slopes is None else slopes], 1)
-    for name, flag in (("pooled", pooled), ("tied", tied)):
-        if not isinstance(flag, bool | np.bool_):
-            raise ValueError(f"{name} is {flag!r}; expected true or false")
+    (slopes,) = _counts("slopes", [units if slopes is None else slopes], 1)
     convolutions = sum((k * k * C + 1) * F for k, (C, F) in zip(kernel_sizes, pairwise(channels), strict=True))
-    side = 1 if pooled else -(-size // prod(strides))  # rounded up
-    inputs, (units, outputs) = side * side * channels[-1], widths
-    total = convolutions + (inputs + 1) * units + slopes + (units + 1) * outputs
-    return total if tied else 2 * total
+    side = -(-size // prod(strides))  # rounded up
+    return convolutions + (side * side * channels[-1] + 1) * units + slopes + (units + 1) * outputs
 
 
 def dropout_distance(h, h_tilde, keep, *, W=None, shared=False, scaled=True):
@@ -196,74 +170,38 @@ def dropout_distance(h, h_tilde, keep, *, W=None, shared=False, scaled=True):
     Claims siamese-dropout-output, siamese-dropout-shared, siamese-dropout-hidden.
 
     Args:
-        h, h_tilde: (N, D), finite.
+        h, h_tilde: (N, D).
         keep: the probability that a unit is kept, above 0 and at most 1.
         W: (D_out, D), of a linear layer after the dropout; None if there is none.
         shared: whether both images of a pair get one mask.
         scaled: whether the kept units are divided by keep (inverted dropout).
-
-    Raises:
-        ValueError: an argument is not as said.
     """
-    difference = _difference(h, h_tilde)
-    h, h_tilde = _matrix("h", h), _matrix("h_tilde", h_tilde)
+    difference, h, h_tilde = _difference(h, h_tilde), np.asarray(h), np.asarray(h_tilde)
     keep = _number("keep", keep, lambda value: 0 < value <= 1, "a probability above 0, at most 1")
-    if W is None:
-        output, squared_columns = difference, 1
-    else:
-        W = _matrix("W", W)
-        if W.shape[1] != h.shape[1]:
-            raise ValueError(f"W has shape {W.shape}; expected (D_out, {h.shape[1]})")
-        output, squared_columns = difference @ W.T, (W * W).sum(0)
+    W = np.eye(h.shape[1], dtype=int) if W is None else _array("W", W, None, h.shape[1])
+    output, squared_columns = difference @ W.T, (W * W).sum(0)
     noise = difference**2 if shared else h**2 + h_tilde**2
     expected = (output * output).sum(1) / 2 + (1 - keep) / (2 * keep) * (squared_columns * noise).sum(1)
     return expected if scaled else keep * keep * expected
 
 
-def divergence(activity, target):
-    """Return the Kullback-Leibler divergence of each unit, as activity (claim siamese-kl-value).
-
-    Args:
-        activity: any shape, between 0 and 1, both excluded.
-        target: a number between 0 and 1, both excluded.
-
-    Raises:
-        ValueError: an argument is not as said; at and beyond 0 and 1 there is no divergence.
-    """
-    r, target = _rates(activity, target)
-    return target * (np.log(target) - np.log(r)) + (1 - target) * (np.log1p(-target) - np.log1p(-r))
-
-
-def d_divergence(activity, target):
-    """Return its derivative by the activity, (r - target) / (r (1 - r)) (claim siamese-kl-derivative).
-
-    Arguments and errors: as ``divergence``. Symbols work too.
-    """
-    r, target = _rates(activity, target)
-    with np.errstate(over="ignore"):
-        return (r - target) / r / (1 - r)
-
-
 def sparsity(h, target):
-    """Return the sum over units of the divergence of their mean activity, a number (claim siamese-kl-value).
+    """Return the divergence of each unit's mean activity from the target, summed over units (claim siamese-kl-value).
 
-    h: (N, D6), whose means over the N examples are between 0 and 1. Errors: as ``d_sparsity``.
+    h: (N, D6), whose means over the N images are between 0 and 1. target: a number between 0 and 1.
     """
-    return divergence(_activity(h), target).sum()
+    r, target = _rates(h, target)
+    return (target * (np.log(target) - np.log(r)) + (1 - target) * (np.log1p(-target) - np.log1p(-r))).sum()
 
 
 def d_sparsity(h, target):
-    """Return the gradient of ``sparsity`` by h, (N, D6): the same for each example (claim siamese-sparsity-gradient).
+    """Return the gradient of ``sparsity`` by h, (N, D6), the same for each image.
 
-    Args:
-        h: (N, D6), finite: the outputs that are to be sparse.
-        target: the mean activity aimed at, between 0 and 1.
-
-    Raises:
-        ValueError: an argument is not as said, or a unit's mean over the examples is not between 0 and 1.
+    Claims siamese-kl-derivative, siamese-sparsity-gradient. Arguments: as ``sparsity``. Symbols work too.
     """
-    r = _activity(h)
-    return np.tile(d_divergence(r, target) / len(h), (len(h), 1))
+    r, target = _rates(h, target)
+    with np.errstate(over="ignore"):
+        return np.tile((r - target) / r / (1 - r) / len(h), (len(h), 1))
 
 
 def _branch(dh, x, z, params):
@@ -280,26 +218,28 @@ def _each(f, *several):
     return Parameters(*(np.asarray(f(*arrays)) for arrays in zip(*map(astuple, several), strict=True)))
 
 
-def _array(name, value, ndim):
-    """As an array of floating point numbers, or of objects, all finite."""
+def _rows(name, value):
     try:
-        value = np.asarray(value)
+        return np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} is not an array: {error}; expected rows of one length") from error
+
+
+def _array(name, value, *shape):
+    """As an array of real numbers, all finite, of that shape; None stands for any length but 0."""
+    value = _rows(name, value)
+    fits = value.ndim == len(shape) and all(n in (None, m) for m, n in zip(value.shape, shape, strict=True))
+    if not fits or value.size == 0:
+        raise ValueError(f"{name} has shape {value.shape}; expected {shape}, not empty".replace("None", "any"))
     if value.dtype.kind in "iu":
         value = value.astype(float)
-    if value.ndim not in ndim or value.size == 0:
-        raise ValueError(f"{name} has shape {value.shape}; expected {' or '.join(map(str, ndim))} axes, not empty")
     strange = str | bool | complex | list | type(None)
     if value.dtype.kind not in "fO" or (value.dtype == object and any(isinstance(v, strange) for v in value.flat)):
         raise ValueError(f"{name} has dtype {value.dtype}; expected real numbers")
-    if value.dtype.kind == "f" and not np.isfinite(value).all():
-        raise ValueError(f"{name} holds an infinity or NaN; expected finite numbers")
+    with np.errstate(invalid="ignore"):
+        if np.any(value - value != 0):  # for an infinity, and for NaN
+            raise ValueError(f"{name} holds an infinity or NaN; expected finite numbers")
     return value
-
-
-def _matrix(name, value):
-    return _array(name, value, (2,))
 
 
 def _number(name, value, holds, expected):
@@ -314,78 +254,56 @@ def _number(name, value, holds, expected):
 
 
 def _units(z, slope):
-    z, slope = _matrix("z", z), _array("slope", slope, (0, 1))
-    if slope.ndim and len(slope) != z.shape[1]:
-        raise ValueError(f"slope has shape {slope.shape}; expected () or ({z.shape[1]},)")
-    return z, slope
+    z = _array("z", z, None, None)
+    return z, _slope("slope", slope, z.shape[1])
+
+
+def _slope(name, slope, D5):
+    try:
+        return _array(name, slope)
+    except ValueError:
+        return _array(name, slope, D5)
 
 
 def _parameters(name, params, like=None):
-    """Check that the shapes fit one another, or those of `like`."""
+    """Check that the shapes fit one another, and those of `like`."""
     if not isinstance(params, Parameters):
         raise ValueError(f"{name} is of type {type(params).__name__}; expected Parameters")
-    given = Parameters(
-        *(_array(name, a, (0, 1, 2)) for a in (params.W5, params.b5, params.slope, params.W6, params.b6))
-    )
-    shapes = [a.shape for a in astuple(given)]
-    if like is not None:
-        fits, expected = (
-            shapes == [a.shape for a in astuple(like)],
-            f"those of params, {[*map(np.shape, astuple(like))]}",
-        )
-    else:
-        D5, D6 = given.b5.size, given.b6.size
-        fits = given.W5.ndim == 2 and given.W5.shape[0] == D5 and given.slope.shape in ((), (D5,))
-        fits = fits and shapes[1] == (D5,) and shapes[3:] == [(D6, D5), (D6,)]
-        expected = "W5 (D5, D4), b5 (D5,), slope () or (D5,), W6 (D6, D5), b6 (D6,)"
-    if not fits:
-        raise ValueError(f"{name} has shapes {shapes}; expected {expected}")
+    W5 = _array(f"{name} W5", params.W5, None, None)
+    W6 = _array(f"{name} W6", params.W6, None, len(W5))
+    b5, b6 = _array(f"{name} b5", params.b5, len(W5)), _array(f"{name} b6", params.b6, len(W6))
+    given = Parameters(W5, b5, _slope(f"{name} slope", params.slope, len(W5)), W6, b6)
+    shapes, expected = ([a.shape for a in astuple(each)] for each in (given, like or given))
+    if shapes != expected:
+        raise ValueError(f"{name} has shapes {shapes}; expected those of params, {expected}")
     return given
 
 
 def _difference(h, h_tilde):
-    h, h_tilde = _matrix("h", h), _matrix("h_tilde", h_tilde)
-    if h_tilde.shape != h.shape:
-        raise ValueError(f"h_tilde has shape {h_tilde.shape}; expected that of h, {h.shape}")
+    h = _array("h", h, None, None)
     with np.errstate(over="ignore"):
-        return h - h_tilde
+        return h - _array("h_tilde", h_tilde, *h.shape)
 
 
 def _labels(labels, N):
-    try:
-        labels = np.asarray(labels)
-    except ValueError as error:
-        raise ValueError(f"labels is not an array: {error}; expected ({N},)") from error
-    if labels.shape != (N,):
-        raise ValueError(f"labels has shape {labels.shape}; expected ({N},), one a pair")
-    if labels.dtype.kind not in "iu" or not np.isin(labels, (0, 1)).all():
-        raise ValueError(f"labels is {labels}; expected integers, 0 for the same class and 1 for different ones")
-    return labels.astype(int)  # unsigned labels would wrap around
+    labels = _rows("labels", labels)
+    if labels.shape != (N,) or labels.dtype.kind not in "iu" or not np.isin(labels, (0, 1)).all():
+        raise ValueError(f"labels is {labels}; expected {N} integers, 0 for the same class and 1 for different ones")
+    return labels
 
 
 def _counts(name, values, length=None):
-    try:
-        given = np.asarray(values)
-    except ValueError as error:
-        raise ValueError(f"{name} is {values}; expected positive integers") from error
-    if given.ndim != 1 or given.dtype.kind not in "iu" or len(given) < 2 - (length == 1) or (given < 1).any():
-        raise ValueError(f"{name} is {values}; expected positive integers")
-    if length is not None and len(given) != length:
-        raise ValueError(f"{name} has {len(given)} entries; expected {length}")
+    given = _rows(name, values)
+    fits = given.ndim == 1 and given.dtype.kind in "iu" and (given > 0).all()
+    if not fits or (len(given) < 2 if length is None else len(given) != length):
+        raise ValueError(f"{name} is {values}; expected {length or 'two or more'} positive integers")
     return given.tolist()
 
 
-def _rates(activity, target):
-    r = _array("activity", activity, tuple(range(9)))
-    target = _number("target", target, lambda value: 0 < value < 1, "a number between 0 and 1")
-    if r.dtype != object and not ((r > 0) & (r < 1)).all():
-        raise ValueError(f"activity is {r}; expected numbers between 0 and 1, or there is no divergence")
-    return r, target
-
-
-def _activity(h):
-    h = _matrix("h", h)
+def _rates(h, target):
+    """The mean activity of each unit, and the target."""
+    h = _array("h", h, None, None)
     r = h.sum(0) / len(h)
-    if not ((r > 0) & (r < 1)).all():
+    if not all(0 < rate < 1 for rate in r if isinstance(rate, Real)):  # symbols are let through
         raise ValueError(f"h has the means {r}; expected means between 0 and 1, or there is no divergence")
-    return r
+    return r, _number("target", target, lambda value: 0 < value < 1, "a number between 0 and 1")

@@ -636,6 +636,16 @@ def update_in_fractions(case, after_a_step=after_a_step):
     same(d, (1 - STEP * case.g * (change * change).sum(1)) ** 2 * case.d)
 
 
+@claim("siamese-update")
+def update_by_z3():
+    """For all q, the step times the squared norm: when d shrinks (g = 1), and that it grows (g = -1)."""
+    import z3
+
+    d, q = z3.Reals("d q")
+    proved(z3.Implies(d > 0, ((1 - q) * (1 - q) * d < d) == z3.And(q > 0, q < 2)))
+    proved(z3.Implies(z3.And(d > 0, q > 0), (1 + q) * (1 + q) * d > d))
+
+
 @slip("siamese-update")
 def step_added(case):
     """Add the gradient: the sheet's rule with the wrong sign in place of the lost one."""
@@ -728,7 +738,8 @@ def sum_by_autograd(case, tied_gradients=tied_gradients):
 @slip("siamese-tied-is-the-sum", blind=all_far)
 def mean_of_the_branches(case):
     """Take the mean of the two branches' gradients."""
-    return Parameters(*(np.asarray(a) / 2 for a in astuple(case.gradients.dparams)))
+    half = Fraction(1, 2) if case.x.dtype == object else 0.5
+    return Parameters(*(half * a for a in astuple(case.gradients.dparams)))
 
 
 @slip("siamese-tied-is-the-sum", blind=all_far)
@@ -1157,9 +1168,10 @@ def slope_by_complex_step(case, prelu_slope=prelu_slope):
 
 @claim("siamese-negative-slope", cases=exact_negative_slope)
 def slope_by_quotients(case, prelu_slope=prelu_slope):
-    """Difference quotients of the package's own PReLU in rational numbers, on one side of 0."""
+    """Quotients of the package's own PReLU in rational numbers, on one side of 0; at 0 the code takes the slope."""
     z, r = case.z[0], Fraction(1, 10**6)
     same(prelu_slope(case), (siamese.prelu(z + r, case.params.slope) - siamese.prelu(z, case.params.slope)) / r)
+    same(siamese.d_prelu(0 * z[:1, :1], case.params.slope), np.full((1, 1), case.params.slope))
 
 
 def positive_slope(case):
@@ -1217,7 +1229,7 @@ class Network:
     pooled: bool = False
 
     def count(self, **options):
-        named = {"size": self.size, "strides": self.strides, "pooled": self.pooled}
+        named = {"size": 1 if self.pooled else self.size, "strides": self.strides}
         return siamese.parameter_count(self.channels, self.kernels, self.widths, **(named | options))
 
     @property
@@ -1254,9 +1266,8 @@ def count(network):
         network.channels,
         network.kernels,
         network.widths,
-        size=network.size,
+        size=1 if network.pooled else network.size,
         strides=network.strides,
-        pooled=network.pooled,
     )
 
 
@@ -1283,7 +1294,7 @@ def torch_counts(network, count=count):
 @slip("siamese-parameter-count")
 def both_branches_counted(network):
     """Count both branches, whose parameters are the same ones."""
-    return network.count(tied=False)
+    return 2 * network.count()
 
 
 @slip("siamese-parameter-count")
@@ -1332,7 +1343,7 @@ def layer_by_layer(proposed=proposed):
 @slip("siamese-proposed-network")
 def twice_the_branch():
     """Count both branches: 1 182 804."""
-    return Network().count(tied=False)
+    return 2 * Network().count()
 
 
 @slip("siamese-proposed-network")
@@ -1356,7 +1367,7 @@ def single_slope():
 def other_networks():
     # $$ P_{\text{no stride}} = 8\,455\,722, \qquad P_{\text{pooled}} = 75\,306 $$
     return Network(strides=(1, 1, 1, 1)).count(), siamese.parameter_count(
-        (3, 32, 32, 64, 64), (3, 3, 3, 3), (128, 10), size=32, pooled=True
+        (3, 32, 32, 64, 64), (3, 3, 3, 3), (128, 10), size=1
     )
 
 
@@ -1588,6 +1599,14 @@ def trained_to_the_end(case):
         params = siamese.descend(params, dparams, 0.3)
     at_most(siamese.loss(h, h_tilde, case.labels), 1e-3)
     at_most(np.sqrt(sum((a**2).sum() for a in astuple(dparams))), 1e-2)
+
+
+@claim("siamese-training-ends")
+def just_within_the_margin():
+    """A pair of two classes at d = 1 - 1e-9: its loss is 1e-9, and its output gradient has almost the norm root 2."""
+    h = np.array([[np.sqrt(2 - 2e-9), 0.0]])
+    at_most(siamese.loss(h, 0 * h, [1]), 1.1e-9)
+    agree(np.linalg.norm(siamese.d_loss(h, 0 * h, [1])[0]), np.sqrt(2), tolerance=1e-8)
 
 
 # --- the terms of the loss --------------------------------------------------------------------------------------------
@@ -2082,7 +2101,8 @@ def kl_value(case):
     # $$ L_j = \bar h^\star \log \frac{\bar h^\star}{\bar h_j} + (1 - \bar h^\star) \log \frac{1 - \bar h^\star}{1 -
     #    \bar h_j},
     #    \qquad L_{\text{reg}} = \sum_j L_j, \qquad \bar h_j = \frac1N \sum_i h^{(6)}_{ij} $$
-    return siamese.divergence(case.activity, case.target), siamese.sparsity(case.h, case.target)
+    per_unit = [siamese.sparsity(unit[:, None], case.target) for unit in case.h.T]
+    return np.array(per_unit), siamese.sparsity(case.h, case.target)
 
 
 @claim("siamese-kl-value", cases=activities)
@@ -2128,7 +2148,7 @@ def rate_symbols():
 def kl_derivative(case):
     # $$ \frac{\partial L_j}{\partial \bar h_j} = -\frac{\bar h^\star}{\bar h_j} + \frac{1 - \bar h^\star}{1 - \bar h_j}
     #    = \frac{\bar h_j - \bar h^\star}{\bar h_j\,(1 - \bar h_j)} $$
-    return siamese.d_divergence(case.activity, case.target)
+    return siamese.d_sparsity(case.activity[None], case.target)[0]  # one image: the mean is its output
 
 
 @claim("siamese-kl-derivative", cases=rate_symbols)
@@ -2202,7 +2222,7 @@ def over_one_denominator(case):
 def kl_curvature(case):
     # $$ \frac{\partial^2 L_j}{\partial \bar h_j^2} = \frac{\bar h^\star}{\bar h_j^2} + \frac{1 - \bar h^\star}{(1 -
     #    \bar h_j)^2} > 0 $$
-    return np.array([siamese.d_divergence(case.activity, case.target)[0].diff(case.activity[0])])
+    return np.array([siamese.d_sparsity(case.activity[None], case.target)[0, 0].diff(case.activity[0])])
 
 
 @claim("siamese-kl-convex", cases=rate_symbols)
@@ -2210,7 +2230,7 @@ def curvature_in_symbols(case, kl_curvature=kl_curvature):
     """The derivative of the derivative, in symbols; the value and the slope are 0 at the target."""
     r, rho = case.activity[0], case.target
     same(kl_curvature(case), [rho / r**2 + (1 - rho) / (1 - r) ** 2])
-    same(siamese.d_divergence(np.array([rho]), rho), [0])
+    same(siamese.d_sparsity(np.array([[rho]]), rho), [[0]])
 
 
 @claim("siamese-kl-convex")
@@ -2222,7 +2242,7 @@ def one_minimum_by_z3():
     valid = z3.And(r > 0, r < 1, rho > 0, rho < 1)
     proved(z3.Implies(valid, rho * (1 - r) * (1 - r) + (1 - rho) * r * r > 0))
     proved(z3.Implies(valid, (-rho * (1 - r) + (1 - rho) * r == 0) == (r == rho)))
-    agree(siamese.divergence(np.array([0.1, 0.5]), 0.1)[:1], np.zeros(1), scale=1)
+    agree(siamese.sparsity([[0.1]], 0.1), 0, scale=1)
 
 
 @slip("siamese-kl-convex")
@@ -2465,11 +2485,9 @@ def sigmoid_slope_of_the_mean(case):
 def rates_outside():
     """Means at or beyond 0 and 1 are refused, in the value and in the gradient."""
     for rate in (-0.5, 0.0, 1.0, 1.5):
-        refuses(lambda rate=rate: siamese.divergence([0.5, rate], 0.1), naming="activity")
-        refuses(lambda rate=rate: siamese.d_divergence([0.5, rate], 0.1), naming="activity")
         for f in (siamese.sparsity, siamese.d_sparsity):
             refuses(lambda rate=rate, f=f: f([[0.4, rate - 0.2], [0.5, rate + 0.2]], 0.1), naming="h")
-    refuses(lambda: siamese.divergence([0.5], 1.0), naming="target")
+    refuses(lambda: siamese.sparsity([[0.5]], 1.0), naming="target")
 
 
 @claim("siamese-sparsity-domain")
@@ -2492,7 +2510,8 @@ def outputs_far_beyond():
     h = np.array([[1e200, 1.0]])
     every([siamese.distance(h, -h)[0], siamese.loss(h, -h, [0])], lambda value: bool(value == np.inf))
     same(int(siamese.loss(h, -h, [1])), 0)
-    agree(siamese.d_loss(h, -h, [1])[0], np.zeros((1, 2)), scale=1)
+    for far in (h, 9e107 * h):  # the largest difference is infinite too
+        agree(siamese.d_loss(far, -far, [1])[0], np.zeros((1, 2)), scale=1)
     agree(siamese.d_loss(h, -h, [0])[0], 2 * h)
 
 
@@ -2507,7 +2526,8 @@ def refused_by_name():
     case = example()
     p, x = case.params, case.x
     ragged = [[1.0, 2.0], [3.0]]
-    for bad in (x[0], x[:, :4], x.astype(complex), x * np.nan, ragged, x[:0], [["a"]], [[None]]):
+    odd = (x.astype(complex), x * np.nan, (x * np.inf).astype(object), x.astype(str), np.full(x.shape, None))
+    for bad in (x[0], x[:, :4], ragged, x[:0], *odd):
         refuses(lambda bad=bad: siamese.forward(p, bad, x), naming="x")
     for bad in (x[:3], x[:, :4], x > 0, ragged):
         refuses(lambda bad=bad: siamese.forward(p, x, bad), naming="x_tilde")
@@ -2516,12 +2536,18 @@ def refused_by_name():
         astuple(p),
         *(replace(p, **{name: np.ones((4, 4, 4))}) for name in FIELDS),
         replace(p, W6=p.W6.T),
+        replace(p, W6=np.ones((2, 4))),
+        replace(p, W5=p.W5[:, 0]),
+        replace(p, W5=ragged),
+        replace(p, slope=ragged),
     ):
         refuses(lambda bad=bad: siamese.forward(bad, x, x), naming="params")
     refuses(lambda: siamese.forward(replace(p, slope=np.ones(1)), x, x), naming="params")
     refuses(lambda: siamese.forward(p, x, x, params_tilde=replace(p, slope=np.ones(3))), naming="params_tilde")
     refuses(lambda: siamese.descend(p, replace(p, W5=p.W5.T), 0.1), naming="dparams")
-    for bad in (-1, np.nan, "a", [0.1]):
+    agree(siamese.descend(p, p, 0).W5, p.W5)  # a step of 0 is allowed, and so is keep = 1
+    agree(siamese.dropout_distance(*case.h, 1), case.d)
+    for bad in (-1, np.nan, np.inf, "a", [0.1]):
         refuses(lambda bad=bad: siamese.descend(p, p, bad), naming="step")
     h, h_tilde = case.h
     for bad in (case.labels[:3], case.labels + 1, case.labels * 1.0, -case.labels - 1, ragged):
@@ -2547,8 +2573,6 @@ def refused_by_name():
     refuses(lambda: count_of((3, 4), (3,), (8, 9), size=4.5), naming="size")
     refuses(lambda: count_of((3, 4), (3,), (8, 9), size=4, strides=(1, 2)), naming="strides")
     refuses(lambda: count_of((3, 4), (3,), (8, 9), size=4, slopes=-1), naming="slopes")
-    refuses(lambda: count_of((3, 4), (3,), (8, 9), size=4, pooled=1), naming="pooled")
-    refuses(lambda: count_of((3, 4), (3,), (8, 9), size=4, tied="no"), naming="tied")
 
 
 @claim("siamese-pure", cases=untied_pairs)

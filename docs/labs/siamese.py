@@ -12,8 +12,8 @@
 # - The digits 8 and 9: no image of them is trained on, and no threshold is chosen on them. They are a second test.
 #
 # **The threshold.** A pair is called *same* if its distance is below a number. That number is chosen on the validation
-# pairs, for the network and for the pixels separately, as the one with the most right answers there. The test pairs are
-# looked at once, after that.
+# pairs, for the network and for the pixels separately, as the one with the most right answers there. The test pairs have
+# no part in that choice.
 #
 # Half of all pairs, in each split, are of one class: guessing is right half of the time.
 
@@ -64,7 +64,8 @@ def draw_pairs(images, count):
 # %% [markdown]
 # ## Training
 #
-# Layer 5 has 64 PReLU units, layer 6 has 8 outputs. Plain gradient descent, a new batch of 256 pairs for each step.
+# Layer 5 has 64 PReLU units, layer 6 has 8 outputs. Stochastic gradient descent: 1500 steps, each on 256
+# pairs drawn at random from 8000.
 
 
 # %%
@@ -140,17 +141,18 @@ assert found["network", new] < found["raw pixels", new]
 # %% [markdown]
 # ## What the outputs look like
 #
-# The eight outputs of the test images, on the two directions in which they vary most; and the loss.
+# The eight outputs of the test images, on the two directions in which they vary most; and the loss. Two directions
+# do not show all: the clusters of 1 and 7 lie on one another there.
 
-# %% alt="Left: the test images in the plane of largest variance, one cluster a digit. Right: the loss falls by two orders of magnitude in steps."
+# %% alt="Left: the test images in the plane of largest variance, a cluster for each digit; those of 1 and 7 overlap. Right: the loss falls from about 0.5 to about 0.02, fast at first."
 shown = outputs[test] - outputs[test].mean(0)
 _, _, directions = np.linalg.svd(shown, full_matrices=False)
 plane = shown @ directions[:2].T
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.5))
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained")
 for digit in range(8):
     left.scatter(*plane[labels[test] == digit].T, s=10, label=str(digit))
-left.legend(ncols=4, fontsize=8)
+left.legend(ncols=8, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.12), columnspacing=0.8, handletextpad=0.1)
 left.set_title("test images, digits 0 to 7")
 left.set_aspect("equal")
 right.semilogy(losses, linewidth=0.6)
@@ -161,17 +163,22 @@ plt.show()
 # %% [markdown]
 # ## The margin
 #
-# Within a class the distances are small. Across classes they pile up beyond $d = 1$, where the loss stops pushing.
+# Within a class the distances are small. Across classes most lie beyond $d = 1$, where the loss stops pushing, and they
+# spread widely there.
 
-# %% alt="Histogram of the distances of test pairs: those of one class lie near 0, those of two classes beyond the margin at 1."
+# %% alt="Histogram of the distances of test pairs: those of one class lie near 0. Most of those of two classes lie beyond the margin at 1, spread out to about 11."
 i, j, different = splits[seen]
 d = siamese.distance(outputs[i], outputs[j])
 print(f"median distance: {np.median(d[different == 0]):.3f} within a class, {np.median(d[different == 1]):.2f} across")
+print(
+    f"beyond the margin: {(d[different == 0] > 1).mean():.1%} within a class, {(d[different == 1] > 1).mean():.1%} across"
+)
 assert np.median(d[different == 0]) < 0.1
-assert np.median(d[different == 1]) > 1
+assert (d[different == 1] > 1).mean() > 0.8
+assert d.max() < 12
 
-figure, ax = plt.subplots(figsize=(7, 3))
-bins = np.linspace(0, 3, 61)
+figure, ax = plt.subplots(figsize=(7, 3), layout="constrained")
+bins = np.linspace(0, 12, 121)
 ax.hist(d[different == 0], bins, alpha=0.6, label="one class")
 ax.hist(d[different == 1], bins, alpha=0.6, label="two classes")
 ax.axvline(1, color="black", linewidth=1, linestyle="--")

@@ -72,12 +72,19 @@ def test_ids_of_exercises_are_unlike_each_other():
     assert len(idents) == len(set(idents))
 
 
+@pytest.mark.parametrize("stem", [path.stem for path in sorted(Path("docs/chapters").glob("*.md"))])
+def test_a_chapter_has_two_exercises_at_least(stem):
+    mine = [param.id for param in BOOK if param.id.startswith(f"{stem.replace('_', '-')}-write-")]
+    assert len(mine) >= 2
+
+
 # --- the judge ------------------------------------------------------------------------------------------------------
 
 CLAIMS = '''
 from dataclasses import dataclass
+from fractions import Fraction
 import numpy as np
-from dlnotes.check import agree, claim, need, slip
+from dlnotes.check import agree, claim, need, same, slip
 
 @dataclass(frozen=True)
 class Pair:
@@ -105,6 +112,14 @@ def by_torch(case, total=total):
 def first_only(case):
     """Forget the second."""
     return case.a.sum()
+
+def fractions():
+    yield Fraction(1, 3)
+
+@claim("small-third", cases=fractions)
+def in_fractions(case, third=lambda case: case):
+    """Compare fractions."""
+    same(third(case), case)
 
 @claim("small-nothing")
 def no_answer():
@@ -164,6 +179,12 @@ def test_a_function_that_raises_is_told_and_is_not_right(capsys, claims):
     right, told = said(capsys, claims, lambda case: case.c)
     assert not right
     assert "Judging it in case 1 raised AttributeError" in told
+
+
+def test_floats_in_an_exact_check_are_told_in_words(capsys, claims):
+    assert not exercise.judge("small-third", lambda case: float(case), claims)
+    assert "works in exact fractions, and this answer holds floats" in capsys.readouterr().out
+    assert exercise.judge("small-third", lambda case: case + 0, claims)
 
 
 def test_where_nothing_can_be_checked_nothing_is_right(capsys, claims, monkeypatch):
