@@ -59,6 +59,15 @@ def test_large_activations(device, scale):
 
 
 @pytest.mark.parametrize("device", DEVICES)
+def test_units_beyond_20(device):
+    """From there on torch's own softplus(z) is z, which is right to nine digits."""
+    params, x, labels, v = draw((4, 6, 3), device=device)
+    (W, b), (last_W, last_b) = params
+    params = [(0.1 * W, b + 20), (0.05 * last_W, last_b)]
+    assert off(mlp_hvp(params, x, labels, v), exact(params, x, labels, v)) < 1e-12
+
+
+@pytest.mark.parametrize("device", DEVICES)
 def test_graphed_serves_other_values(device):
     """On the CPU without a graph, on the same buffers."""
     first, second = (draw((4, 6, 5, 3), device=device, seed=seed) for seed in (1, 2))

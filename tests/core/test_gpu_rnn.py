@@ -81,11 +81,18 @@ def test_no_step_or_no_sequence_by_path(algorithm, device, size):
 @pytest.mark.parametrize(("algorithm", "device"), PATHS)
 def test_other_strides_and_autograd_by_path(algorithm, device):
     x, h0, W, U, dh = draw(4, 3, 2, 5, "float32", device)
-    turned = [x.transpose(0, 1).contiguous().transpose(0, 1).requires_grad_(), h0, W.T.contiguous().T, U, dh]
+    turned = [
+        x.transpose(0, 1).contiguous().transpose(0, 1).requires_grad_(),
+        h0,
+        W.T.contiguous().T,
+        U.clone().requires_grad_(),
+        dh,
+    ]
     answers = ours(*turned, algorithm)
     assert not any(a.requires_grad for a in answers)
     saved = rnn.forward(*turned[:4], algorithm=algorithm)[1]
     assert not saved.x.requires_grad
+    assert not saved.U.requires_grad
     assert off(answers, exact([x.detach(), h0, W, U, dh])) < 1e-5
 
 
