@@ -121,7 +121,7 @@ def test_a_peer_that_is_not_installed_is_said(results):
 
 
 def test_bytes_are_a_share_of_the_largest_copy(results):
-    moved = ROW | {"flops": None, "bytes": 1e7, "seconds": [0.001, 0.001, 0.001]}
+    moved = ROW | {"flops": None, "bytes": 1e7, "seconds": [0.0005, 0.001, 0.002]}
     small = LIMITS[1] | {"bytes": 1e6}
     results(moved, small, LIMITS[1])
     assert shown().rows[1][6] == "50 % of copy"  # 1e7 / 0.001 of 4e7 / 0.002
