@@ -1626,24 +1626,26 @@ def certain():
     yield Logits(np.array([[-1.0, 300.0, 2.0]]), np.array([1]))
 
 
-def gradient_of_a_certain_label(case):
-    return core.cross_entropy(case.x, case.labels)[1][0, case.labels[0]]
+def when_certain(case):
+    loss, gradient = core.cross_entropy(case.x, case.labels)
+    return np.array([loss, gradient[0, case.labels[0]]])
 
 
 @claim("benchmarks-cross-entropy-certain", cases=certain)
-def with_enough_digits(case, gradient_of_a_certain_label=gradient_of_a_certain_label):
-    """p - 1 with 30 digits left, however many cancel."""
+def with_enough_digits(case, when_certain=when_certain):
+    """The logarithm of p and p - 1 with 30 digits left, however many cancel."""
     import sympy
 
     powers = [sympy.exp(sympy.Integer(int(x))) for x in case.x[0]]
     p = powers[case.labels[0]] / sum(powers)
-    agree(gradient_of_a_certain_label(case), float(sympy.N(p - 1, 30, maxn=400)))
+    agree(when_certain(case), [float(sympy.N(value, 30, maxn=400)) for value in (-sympy.log(p), p - 1)])
 
 
 @slip("benchmarks-cross-entropy-certain")
 def one_subtracted(case):
-    """Compute p, which is 1 in floating point, and subtract 1."""
-    return softmax.softmax(case.x)[0, case.labels[0]] - 1
+    """Compute p, which is 1 in floating point, then its logarithm, and p less 1."""
+    p = softmax.softmax(case.x)[0, case.labels[0]]
+    return np.array([-np.log(p), p - 1])
 
 
 # --- numerical error --------------------------------------------------------------------------------------------------
