@@ -99,8 +99,7 @@ def test_a_row_shows_time_ratio_spread_goal_share_and_error(results):
     assert tables.captions[0] == "A processor, 1 thread, 2026-01-02; python 3.11.7, numpy 2.4.6, some-blas."
     assert tables.rows[1] == [
         "3 x 4, float32",
-        "dlnotes",
-        "2 ms",
+        "dlnotes, 2 ms",
         "other",
         "0.5 (0.4 to 0.6)",
         "0.45 ✗",
@@ -112,19 +111,19 @@ def test_a_row_shows_time_ratio_spread_goal_share_and_error(results):
 def test_a_goal_is_reached_at_its_own_value(results):
     reached = ROW["peers"]["other"] | {"ratio": [0.4, 0.45, 0.6]}
     results(ROW | {"peers": {"other": reached}})
-    assert shown().rows[1][5] == "0.45 ✓"
+    assert shown().rows[1][4] == "0.45 ✓"
 
 
 def test_a_peer_that_is_not_installed_is_said(results):
     results(ROW)
-    assert shown().rows[2][3:6] == ["absent", "peer not installed", ""]
+    assert shown().rows[2][2:5] == ["absent", "peer not installed", ""]
 
 
 def test_bytes_are_a_share_of_the_largest_copy(results):
     moved = ROW | {"flops": None, "bytes": 1e7, "seconds": [0.0005, 0.001, 0.002]}
     small = LIMITS[1] | {"bytes": 1e6}
     results(moved, small, LIMITS[1])
-    assert shown().rows[1][6] == "50 % of copy"  # 1e7 / 0.001 of 4e7 / 0.002
+    assert shown().rows[1][5] == "50 % of copy"  # 1e7 / 0.001 of 4e7 / 0.002
 
 
 def test_what_was_aimed_at_and_not_measured_is_a_row_without_numbers(results):
@@ -132,14 +131,15 @@ def test_what_was_aimed_at_and_not_measured_is_a_row_without_numbers(results):
     tables = shown()
     assert tables.captions[1] == "Not measured: no run on such a machine yet."
     row = tables.rows[-1]
-    assert row == ["9 x 9, float32", "dlnotes", "not measured", "other", "not measured", "0.8", "", "not measured"]
+    assert row == ["9 x 9, float32", "dlnotes, not measured", "other", "not measured", "0.8", "", "not measured"]
 
 
 def test_without_a_gpu_every_gpu_cell_says_so(results):
     results(ROW)
     tables = shown("cuda")
     assert len(tables.rows) == 2
-    assert tables.rows[1][2] == tables.rows[1][4] == tables.rows[1][7] == "not measured"
+    assert tables.rows[1][1] == "Triton, not measured"
+    assert tables.rows[1][3] == tables.rows[1][6] == "not measured"
 
 
 def test_a_goal_that_was_measured_is_not_shown_as_missing(results):
