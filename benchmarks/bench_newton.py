@@ -46,8 +46,9 @@ def _flat(pairs):
 
 
 def _off(answers, exact):
-    scale = max(np.abs(b).max() for b in exact)
-    return max(float(np.abs(np.asarray(a.detach()) - b).max() / scale) for a, b in zip(answers, exact, strict=True))
+    answers, scale = [np.asarray(a.detach()) for a in answers], max(np.abs(b).max() for b in exact)
+    assert [a.shape for a in answers] == [b.shape for b in exact]
+    return float(np.max([np.abs(a - b).max() / scale for a, b in zip(answers, exact, strict=True)]))  # NaN if one is
 
 
 def bench_hvp(race):

@@ -26,7 +26,8 @@ TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 
 def run_in_the_interpreter(path):
     """Run a test file again with the interpreter; its own process ends the setting."""
-    pytest.importorskip("triton")
+    if not sys.platform.startswith("linux"):
+        pytest.importorskip("triton")  # elsewhere there is none; here its absence is no reason to pass
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", path, "-k", "by_path"]
     ran = subprocess.run(command, env=os.environ | {"TRITON_INTERPRET": "1"}, capture_output=True, text=True)
     if GPU and "only 0-dimensional arrays can be converted" in ran.stdout:  # without a GPU it is the only witness
@@ -41,6 +42,7 @@ def off(answers, exact):
         a, b = a.cpu().double(), torch.as_tensor(b)
         assert a.shape == b.shape
         assert torch.isfinite(a).all()
+        assert torch.isfinite(b).all()
         if a.numel():
             worst = max(worst, float((a - b).abs().max() / max(float(b.abs().max()), 1e-3)))
     return worst

@@ -1,5 +1,7 @@
 """Convolutions on torch tensors against the chapter's, in float64. See gpu_paths for what runs where."""
 
+import inspect
+
 import numpy as np
 import pytest
 from gpu_paths import (
@@ -15,7 +17,7 @@ from gpu_paths import (
 )
 
 from dlnotes import convolution as chapter
-from dlnotes.core.gpu import conv2d, conv2d_backward
+from dlnotes.core.gpu import conv2d, conv2d_backward, convolution, tensors
 
 # (N, C, H, W), (F, C/groups, kH, kW), options. One group: what both algorithms take.
 ONE_GROUP = [
@@ -139,6 +141,26 @@ def test_kernels_have_one_group():
     x, w, _, _ = draw(*GROUPED[0], "float32")
     with pytest.raises(ValueError, match=r"^groups is 2; expected 1 for algorithm 'triton'"):
         conv2d(x, w, **GROUPED[0][2], algorithm="triton")
+
+
+def test_kernels_count_in_32_bits(monkeypatch):
+    x, w, _, _ = draw((2, 3, 5, 6), (40, 3, 3, 3), {}, "float32")
+    for module, most, message in (
+        (convolution, 959, "x has an output of 960 entries"),
+        (tensors, 1079, "w has 1080 entries"),
+        (tensors, 179, "x has 180 entries"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "MOST", most)
+            patch.setattr(tensors, "_interpreted", lambda: True)
+            with pytest.raises(ValueError, match=f"^{message}"):
+                conv2d(x, w, algorithm="triton")
+
+
+def test_float32_stays_float32_unless_asked():
+    for function in (conv2d, conv2d_backward):
+        assert inspect.signature(function).parameters["allow_tf32"].default is False
+    assert convolution.PRECISIONS == {False: "ieee", True: "tf32", "x3": "tf32x3"}
 
 
 def test_bad_gradient():

@@ -79,6 +79,8 @@ def test_graphed_serves_other_values(device):
         call(params, x[:3], labels, v)
     with pytest.raises(ValueError, match=r"^v\[0\]\[0\] is"):
         call(params, x, labels, [(W.T, b) for W, b in v])
+    with pytest.raises(ValueError, match=r"^v has 0 tensors"):
+        call(params + v, x, labels, [])
 
 
 def test_no_example_and_autograd():
@@ -98,6 +100,7 @@ BAD = {
     "labels is not a tensor": {"labels": torch.zeros(8, dtype=torch.int64)},
     "labels runs from 0 to 3": {"labels": torch.tensor([0, 1, 2, 3, 0, 0, 0, 0, 0])},
     "labels runs from -1 to 2": {"labels": torch.tensor([0, 1, 2, -1, 0, 0, 0, 0, 0])},
+    "labels has dtype torch.uint16": {"labels": torch.zeros(9, dtype=torch.uint16)},
     "labels has dtype torch.bool": {"labels": torch.zeros(9, dtype=torch.bool)},
     "v has shapes": {"v": [(torch.zeros(3, 4).double(), torch.zeros(3).double())]},
     "v[0][1] is of type float": {"v": [(torch.zeros(3, 4).double(), 0.0)]},

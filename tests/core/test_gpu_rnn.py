@@ -108,6 +108,8 @@ def test_graphed_serves_other_values_by_path(algorithm_device):
         call(*second[:4], second[4][:2])
     with pytest.raises(ValueError, match=r"^inputs are 4"):
         call(*second[:4])
+    with pytest.raises(ValueError, match=r"^dh is of type list"):
+        call(*second[:4], [0.0])
 
 
 BAD = {
@@ -237,4 +239,5 @@ if not INTERPRETED:
             code = compile_for_a_gpu(kernel, pointers, options, **constants, **dict.fromkeys(unit, 1))
             assert "fma.rn.f32" in code
             assert "tf32" not in code
+            assert ("ld.global.cg" in code) == ("counters" in pointers)
             assert ("gpu.release" in code) == ("gpu.acquire" in code) == ("counters" in pointers)

@@ -7,10 +7,13 @@ output, so the kernels read x a second time, and dy too: 8 arrays, of which what
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 import torch
 
 from dlnotes.core.gpu.tensors import by_triton, floats
+
+NO_VARIANCE = "eps is 0 in the precision of x; expected more, as a feature has no variance"
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,14 @@ def forward(x, gamma, beta, *, eps=1e-5, algorithm="torch"):
         from dlnotes.core.gpu import batch_norm_kernels
 
         y, mean, inv_std = batch_norm_kernels.forward(x, gamma, beta, eps)
+        _check_scale(inv_std, eps)
         return y, Saved(x, mean, inv_std, gamma)
     if x.numel():
         variance, mean = torch.var_mean(x, _examples(x), correction=0)
     else:
         variance, mean = torch.zeros_like(gamma), torch.zeros_like(gamma)
     inv_std = (variance + eps).rsqrt_()
+    _check_scale(inv_std, eps)
     y = x - _per_feature(mean, x)
     y.mul_(_per_feature(gamma * inv_std, x)).add_(_per_feature(beta, x))
     return y, Saved(x, mean, inv_std, gamma)
@@ -105,9 +110,15 @@ def _check_input(x, gamma, beta, eps):
     for name, a in (("gamma", gamma), ("beta", beta)):
         if a.shape != (x.shape[1],):
             raise ValueError(f"{name} has shape {tuple(a.shape)}; expected ({x.shape[1]},), one entry a feature of x")
-    if isinstance(eps, bool) or not isinstance(eps, int | float) or not 0 <= eps < math.inf:
+    if isinstance(eps, bool) or not isinstance(eps, Real) or not 0 <= eps < math.inf:
         raise ValueError(f"eps is {eps}; expected one finite number that is not negative")
-    eps = torch.tensor(eps, dtype=x.dtype).item()
+    eps = torch.tensor(float(eps), dtype=x.dtype).item()
     if eps == 0 and not (x.numel() and (x.amax(_examples(x)) > x.amin(_examples(x))).all()):
-        raise ValueError("eps is 0 in the precision of x; expected more, as a feature has no variance")
+        raise ValueError(NO_VARIANCE)
     return eps
+
+
+def _check_scale(inv_std, eps):
+    """Look for a variance that is 0 in the precision of x though its feature is not constant."""
+    if eps == 0 and inv_std.isinf().any():
+        raise ValueError(NO_VARIANCE)

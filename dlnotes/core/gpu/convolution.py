@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from dlnotes.convolution import _Layer, _whole
-from dlnotes.core.gpu.tensors import by_triton, floats
+from dlnotes.core.gpu.tensors import MOST, by_triton, floats
 
 PRECISIONS = {False: "ieee", True: "tf32", "x3": "tf32x3"}
 
@@ -44,7 +44,7 @@ def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1, algorithm
         ValueError: a shape, a dtype, a device or an option is not as said.
     """
     x, w, b, layer = _check_layer(x, w, b, stride, padding, dilation, groups)
-    if _by_triton(x, layer, len(w), groups, algorithm, allow_tf32):
+    if _by_triton(x, w, layer, groups, algorithm, allow_tf32):
         from dlnotes.core.gpu import convolution_kernels
 
         return convolution_kernels.forward(x, w, b, layer, PRECISIONS[allow_tf32])
@@ -68,7 +68,7 @@ def conv2d_backward(dy, x, w, *, stride=1, padding=0, dilation=1, groups=1, algo
     (N, F), (Ho, Wo) = (len(x), len(w)), layer.out
     if dy.shape != (N, F, Ho, Wo):
         raise ValueError(f"dy has shape {tuple(dy.shape)}; expected that of the output, {(N, F, Ho, Wo)}")
-    if _by_triton(x, layer, F, groups, algorithm, allow_tf32):
+    if _by_triton(x, w, layer, groups, algorithm, allow_tf32):
         from dlnotes.core.gpu import convolution_kernels
 
         dx, dw = convolution_kernels.backward(dy, x, w, layer, PRECISIONS[allow_tf32])
@@ -130,15 +130,16 @@ def _kernel(w, groups, N):
     return w.reshape(*w.shape[:2], N * groups, *w.shape[4:]).permute(2, 3, 4, 0, 1)
 
 
-def _by_triton(x, layer, F, groups, algorithm, allow_tf32):
+def _by_triton(x, w, layer, groups, algorithm, allow_tf32):
     if allow_tf32 not in (True, False, "x3"):
         raise ValueError(f"allow_tf32 is {allow_tf32!r}; expected True, False or 'x3'")
     if algorithm == "triton":
         if groups != 1:
             raise ValueError(f"groups is {groups}; expected 1 for algorithm 'triton'")
-        if len(x) * F * math.prod(layer.out) >= 2**31:
-            raise ValueError("x has too large an output; expected fewer than 2^31 entries for algorithm 'triton'")
-    return by_triton(algorithm, x=x)
+        entries = len(x) * len(w) * math.prod(layer.out)
+        if entries > MOST:
+            raise ValueError(f"x has an output of {entries} entries; expected {MOST} at most for algorithm 'triton'")
+    return by_triton(algorithm, x=x, w=w)
 
 
 def _check_layer(x, w, b, stride, padding, dilation, groups):

@@ -25,7 +25,7 @@ class Graphed:
                     function(*self._buffers)
             torch.cuda.current_stream().wait_stream(side)
             self._graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self._graph):
+            with torch.cuda.graph(self._graph, stream=side):  # torch's own stream is of the GPU that had a graph first
                 self._outputs = function(*self._buffers)
 
     @torch.no_grad()
@@ -38,6 +38,8 @@ class Graphed:
         if len(inputs) != len(self._names):
             raise ValueError(f"inputs are {len(inputs)}; expected {len(self._names)}: {', '.join(self._names)}")
         for name, buffer, a in zip(self._names, self._buffers, inputs, strict=True):
+            if not isinstance(a, torch.Tensor):
+                raise ValueError(f"{name} is of type {type(a).__name__}; expected a torch tensor")
             given, recorded = ((tuple(t.shape), t.dtype, t.device) for t in (a, buffer))
             if given != recorded:
                 raise ValueError(f"{name} is {given}; expected {recorded}, as recorded")

@@ -50,7 +50,10 @@ def graphed(params, x, labels, v):
     replay = Graphed(flat, x=x, labels=labels, **rest)
 
     def call(params, x, labels, v):
-        return _pairs(replay(x, labels, *(a for pairs in (params, v) for pair in pairs for a in pair)))
+        weights, direction = ([a for pair in pairs for a in pair] for pairs in (params, v))
+        if len(weights) != len(direction):
+            raise ValueError(f"v has {len(direction)} tensors; expected as many as params, {len(weights)}")
+        return _pairs(replay(x, labels, *weights, *direction))
 
     return call
 
@@ -110,8 +113,8 @@ def _check(params, x, labels, v):
         raise ValueError(f"v has shapes {given}; expected those of params, {expected}")
     if not isinstance(labels, torch.Tensor) or labels.shape != x.shape[:1] or labels.dtype.is_floating_point:
         raise ValueError(f"labels is not a tensor of {len(x)} integers; expected shape ({len(x)},), one a row of x")
-    if labels.dtype in (torch.bool, torch.complex64, torch.complex128):
-        raise ValueError(f"labels has dtype {labels.dtype}; expected integers")
+    if labels.dtype not in (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8):
+        raise ValueError(f"labels has dtype {labels.dtype}; expected signed integers, or uint8")
     if labels.device != x.device:
         raise ValueError(f"labels is on {labels.device}; expected the device of x, {x.device}")
     if len(labels):

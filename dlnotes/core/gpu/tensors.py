@@ -4,6 +4,8 @@ from functools import wraps
 
 import torch
 
+MOST = 2**31 - 2**20  # entries: kernels count in 32 bits, and to the end of a block, beyond the last entry
+
 
 def floats(**tensors):
     """Return the tensors, contiguous and detached, if all have the dtype and the device of the first.
@@ -41,8 +43,8 @@ def by_triton(algorithm, **tensors):
     for name, a in tensors.items():
         if a.dtype != torch.float32:
             raise ValueError(f"{name} has dtype {a.dtype}; expected float32 for algorithm 'triton'")
-        if a.numel() >= 2**31:
-            raise ValueError(f"{name} has {a.numel()} entries; expected fewer than 2^31 for algorithm 'triton'")
+        if a.numel() > MOST:
+            raise ValueError(f"{name} has {a.numel()} entries; expected {MOST} at most for algorithm 'triton'")
         if not (a.is_cuda or _interpreted()):
             raise ValueError(f"{name} is on {a.device}; expected a CUDA device for algorithm 'triton'")
     return all(a.numel() for a in tensors.values())
