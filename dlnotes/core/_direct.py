@@ -40,7 +40,7 @@ def _apply(x, w, b, plan, gradient=None):
     With the loss's gradient by the output, return also that by w: one GEMM (c kW, positions) @ (positions, f) a row.
     """
     G, (F, c, kH, kW), (Ho, Wo) = plan.groups, w.shape, plan.out
-    weights = np.ascontiguousarray(w.reshape(G, F // G, c, kH, kW).transpose(3, 0, 1, 2, 4)).reshape(kH, G, -1, c * kW)
+    weights = w.reshape(G, F // G, c, kH, kW).transpose(3, 0, 2, 4, 1).reshape(kH, G, c * kW, F // G).mT
     y = np.empty((len(x), F, Ho, Wo), x.dtype)
     dw = None if gradient is None else np.zeros((kH, G, c * kW, F // G), x.dtype)
     many = images_at_once(len(x), Ho * Wo, 768)

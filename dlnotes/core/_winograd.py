@@ -96,11 +96,12 @@ def _tiles(plan):
 def _image_tiles(x, plan):
     """Return the transformed tiles (36, G, c, tiles) of the images: 6 x 6 pixels each, a new one every 4."""
     (Th, Tw), (N, C) = _tiles(plan), x.shape[:2]
-    image, T = window(x, plan.padding, (4 * Th + 2, 4 * Tw + 2)), N * Th * Tw
-    sn, sc, sh, sw = image.strides
-    tiles = np.ndarray((6, 6, C, N, Th, Tw), x.dtype, image, 0, (sh, sw, sc, sn, 4 * sh, 4 * sw))
-    V = scratch("V", (36, C * T), x.dtype)
+    T, V = N * Th * Tw, scratch("V", (36, C * N * Th * Tw), x.dtype)
     for few in _channels(C, T):
-        part = tiles[:, :, few].reshape(36, -1)
-        np.matmul(_transforms(x.dtype)[0], part, out=V[:, few.start * T : few.stop * T])
+        image = window(x[:, few], plan.padding, (4 * Th + 2, 4 * Tw + 2))
+        sn, sc, sh, sw = image.strides
+        shape, strides = (6, 6, image.shape[1], N, Th, Tw), (sh, sw, sc, sn, 4 * sh, 4 * sw)
+        tiles = scratch("tiles", shape, x.dtype)
+        tiles[...] = np.ndarray(shape, x.dtype, image, 0, strides)
+        np.matmul(_transforms(x.dtype)[0], tiles.reshape(36, -1), out=V[:, few.start * T : few.stop * T])
     return V.reshape(36, plan.groups, -1, T)
