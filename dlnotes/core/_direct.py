@@ -37,9 +37,11 @@ def forward(x, w, b, plan):
 def _apply(x, w, b, plan, gradient=None):
     """y is the sum of one GEMM (f, c kW) @ (c kW, positions) for each row of the kernel.
 
-    With the loss's gradient by the output, return also that by w: one GEMM (c kW, positions) @ (positions, f) a row.
+    With the loss's gradient by the output, return also that by w, as (kH, G, c kW, f): one GEMM a row again,
+    (c kW, positions) @ (positions, f).
     """
     G, (F, c, kH, kW), (Ho, Wo) = plan.groups, w.shape, plan.out
+    # OpenBLAS likes them transposed: 124 Gflop/s for 109 where there are 64 channels.
     weights = w.reshape(G, F // G, c, kH, kW).transpose(3, 0, 2, 4, 1).reshape(kH, G, c * kW, F // G).mT
     y = np.empty((len(x), F, Ho, Wo), x.dtype)
     dw = None if gradient is None else np.zeros((kH, G, c * kW, F // G), x.dtype)
@@ -49,12 +51,13 @@ def _apply(x, w, b, plan, gradient=None):
         result = part if len(part) == 1 else scratch("result", part.shape, x.dtype)
         result = result.reshape(G, F // G, -1)
         term = scratch("term", result.shape, x.dtype)
+        g = None if gradient is None else _positions(gradient[n : n + many], G)
         for j, view in enumerate(_row_views(x[n : n + many], plan)):
             np.matmul(weights[j], view, out=term if j else result)
             if j:
                 result += term
-            if dw is not None:
-                dw[j] += np.matmul(view, _positions(gradient[n : n + many], G).mT)
+            if g is not None:
+                dw[j] += np.matmul(view, g.mT)
         if b is not None:
             result += b.reshape(G, -1, 1)
         if len(part) > 1:
@@ -67,7 +70,8 @@ def backward(dy, x, w, plan):
     G, (F, c, kH, kW) = plan.groups, w.shape
     if plan.stride == (1, 1):
         dx, dw = _apply(dy, _turned(w, G), None, plan.turned, x)
-        return dx, np.ascontiguousarray(dw.reshape(kH, G, F // G, kW, c)[::-1, :, :, ::-1].transpose(1, 2, 4, 0, 3)).reshape(w.shape)
+        dw = dw.reshape(kH, G, F // G, kW, c)[::-1, :, :, ::-1].transpose(1, 2, 4, 0, 3)
+        return dx, np.ascontiguousarray(dw).reshape(w.shape)
     dx, dw = np.empty_like(x), np.zeros((kH, G, c * kW, F // G), x.dtype)
     many = images_at_once(len(x), plan.out[0] * plan.out[1], 768)
     for n in range(0, len(x), many):
@@ -75,7 +79,7 @@ def backward(dy, x, w, plan):
         for j, view in enumerate(_row_views(x[n : n + many], plan)):
             dw[j] += np.matmul(view, g.mT)
         dx[n : n + many] = _scatter(g, w, plan)
-    return dx, np.ascontiguousarray(dw.reshape(kH, G, c, kW, -1).transpose(1, 4, 2, 0, 3).reshape(w.shape))
+    return dx, np.ascontiguousarray(dw.reshape(kH, G, c, kW, -1).transpose(1, 4, 2, 0, 3)).reshape(w.shape)
 
 
 def _positions(dy, G):
@@ -126,6 +130,7 @@ def _input_gradient(forward, dy, w, plan):
 
 
 def _turned(w, G):
-    (F, c, kH, kW) = w.shape
+    """Return w with the two axes of its images turned over and with filters and channels exchanged."""
+    F, c, kH, kW = w.shape
     turned = w.reshape(G, F // G, c, kH, kW)[..., ::-1, ::-1].swapaxes(1, 2)
     return np.ascontiguousarray(turned).reshape(G * c, F // G, kH, kW)

@@ -50,12 +50,12 @@ def _apply(x, U, b, plan, gradient=None):
             term = np.matmul(M.reshape(36, G, -1, T), V.mT, out=None if n else scratch("dU", U.shape, x.dtype))
             dU = term if n == 0 else np.add(dU, term, out=dU)
         np.matmul(U, V, out=M.reshape(36, G, -1, T))
+        if b is not None:
+            M.reshape(36, F, T)[7] += b[:, 0]  # place (1, 1), which A^T adds to each output once
         exact = (4 * Th, 4 * Tw) == (Ho, Wo)
         target = part if exact else scratch("target", (len(part), F, 4 * Th, 4 * Tw), x.dtype)
         for few in _channels(F, T):
             tiles = np.matmul(M[:, few.start * T : few.stop * T].T, _transforms(x.dtype)[2].T)
-            if b is not None:
-                tiles.reshape(-1, T * 16)[...] += b[few, :, 0]
             fours = tiles.view(_four(x.dtype)).reshape(-1, len(part), Th, Tw, 4)
             _fours(target)[:, few] = fours.transpose(1, 0, 2, 4, 3)
         if not exact:
