@@ -74,7 +74,7 @@ _kept = threading.local()
 def scratch(name, shape, dtype):
     """Return memory to fill. That of up to 12 MiB is kept: new memory costs as much time as a pass over it.
 
-    Each thread has its own, one block a name: at most 6 x 12 MiB.
+    Each thread has its own, one block a name: at most 9 x 12 MiB.
     """
     size = math.prod(shape) * dtype.itemsize
     if size > 12 << 20:

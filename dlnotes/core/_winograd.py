@@ -25,53 +25,52 @@ def _transforms(dtype):
 def forward(x, w, b, plan):
     U = scratch("U", (36, plan.groups, len(w) // plan.groups, w.shape[1]), x.dtype)
     np.matmul(_transforms(x.dtype)[1], w.reshape(-1, 9).T, out=U.reshape(36, -1))
-    return _apply(x, U, b, plan)
+    return _apply(x, U, b, plan)[0]
 
 
-def _apply(x, U, b, plan):
-    """Apply transformed kernels (36, G, f, c): one product of matrices for each of the 36 places of a tile."""
+def _apply(x, U, b, plan, gradient=None):
+    """Apply transformed kernels (36, G, f, c): one product of matrices for each of the 36 places of a tile.
+
+    With the loss's gradient by the output, return that by the kernels too, transformed.
+    """
     N, F, (Ho, Wo), (Th, Tw), G = len(x), plan.groups * U.shape[2], plan.out, _tiles(plan), plan.groups
-    y = np.empty((N, F, Ho, Wo), x.dtype)
+    y, dU = np.empty((N, F, Ho, Wo), x.dtype), None
     many = images_at_once(N, Th * Tw, 192)
     for n in range(0, N, many):
         part = y[n : n + many]
         T = len(part) * Th * Tw
+        V = _image_tiles(x[n : n + many], plan)
         M = scratch("M", (36, F * T), x.dtype)
-        np.matmul(U, _image_tiles(x[n : n + many], plan), out=M.reshape(36, G, -1, T))
+        if gradient is not None:
+            given = _fours(window(gradient[n : n + many], (0, 0), (4 * Th, 4 * Tw)))
+            for few in _channels(F, T):
+                tiles = np.ascontiguousarray(given[:, few].transpose(1, 0, 2, 4, 3))
+                tiles = tiles.view(x.dtype).reshape(-1, 16)
+                np.matmul(_transforms(x.dtype)[2].T, tiles.T, out=M[:, few.start * T : few.stop * T])
+            term = np.matmul(M.reshape(36, G, -1, T), V.mT, out=None if n else scratch("dU", U.shape, x.dtype))
+            dU = term if n == 0 else np.add(dU, term, out=dU)
+        np.matmul(U, V, out=M.reshape(36, G, -1, T))
+        if b is not None:
+            M.reshape(36, F, T)[7] += b[:, 0]  # place (1, 1), which A^T adds to each output once
         exact = (4 * Th, 4 * Tw) == (Ho, Wo)
         target = part if exact else scratch("target", (len(part), F, 4 * Th, 4 * Tw), x.dtype)
         for few in _channels(F, T):
             tiles = np.matmul(M[:, few.start * T : few.stop * T].T, _transforms(x.dtype)[2].T)
-            if b is not None:
-                tiles.reshape(-1, T * 16)[...] += b[few, :, 0]
             fours = tiles.view(_four(x.dtype)).reshape(-1, len(part), Th, Tw, 4)
             _fours(target)[:, few] = fours.transpose(1, 0, 2, 4, 3)
         if not exact:
             part[...] = target[:, :, :Ho, :Wo]
-    return y
+    return y, dU
 
 
 def backward(dy, x, w, plan):
-    """dw goes back through the three transforms; dx is a layer again."""
-    (Th, Tw), G, N, (F, c) = _tiles(plan), plan.groups, len(x), w.shape[:2]
-    _, kernel, back = _transforms(x.dtype)
-    dU = scratch("U", (36, G, F // G, c), x.dtype)
-    many = images_at_once(N, Th * Tw, 192)
-    for n in range(0, N, many):
-        part = window(dy[n : n + many], (0, 0), (4 * Th, 4 * Tw))
-        T = len(part) * Th * Tw
-        dM = scratch("M", (36, F * T), x.dtype)
-        for few in _channels(F, T):
-            tiles = np.ascontiguousarray(_fours(part)[:, few].transpose(1, 0, 2, 4, 3))
-            np.matmul(back.T, tiles.view(x.dtype).reshape(-1, 16).T, out=dM[:, few.start * T : few.stop * T])
-        V, dM = _image_tiles(x[n : n + many], plan), dM.reshape(36, G, -1, T)
-        if n == 0:
-            np.matmul(dM, V.mT, out=dU)
-        else:
-            dU += np.matmul(dM, V.mT)
-    dw = np.matmul(dU.reshape(36, -1).T, kernel).reshape(w.shape)
-    turned = np.matmul(kernel[:, ::-1], w.reshape(-1, 9).T, out=dU.reshape(36, -1))  # as in _input_gradient
-    return _apply(dy, turned.reshape(dU.shape).mT, None, plan.turned), dw
+    """dx is a layer again, from dy. In that layer dy is the image and x the gradient: its dw is ours, turned over."""
+    G, (F, c), kernel = plan.groups, w.shape[:2], _transforms(x.dtype)[1]
+    U = scratch("U", (36, G, F // G, c), x.dtype)
+    np.matmul(kernel[:, ::-1], w.reshape(-1, 9).T, out=U.reshape(36, -1))  # turned, as in _input_gradient
+    dx, dU = _apply(dy, U.mT, None, plan.turned, x)
+    dw = np.matmul(dU.reshape(36, -1).T, kernel[:, ::-1]).reshape(G, c, F // G, 3, 3)
+    return dx, np.ascontiguousarray(dw.swapaxes(1, 2)).reshape(w.shape)
 
 
 def _channels(channels, tiles):
@@ -97,11 +96,12 @@ def _tiles(plan):
 def _image_tiles(x, plan):
     """Return the transformed tiles (36, G, c, tiles) of the images: 6 x 6 pixels each, a new one every 4."""
     (Th, Tw), (N, C) = _tiles(plan), x.shape[:2]
-    image, T = window(x, plan.padding, (4 * Th + 2, 4 * Tw + 2)), N * Th * Tw
-    sn, sc, sh, sw = image.strides
-    tiles = np.ndarray((6, 6, C, N, Th, Tw), x.dtype, image, 0, (sh, sw, sc, sn, 4 * sh, 4 * sw))
-    V = scratch("V", (36, C * T), x.dtype)
+    T, V = N * Th * Tw, scratch("V", (36, C * N * Th * Tw), x.dtype)
     for few in _channels(C, T):
-        part = tiles[:, :, few].reshape(36, -1)
-        np.matmul(_transforms(x.dtype)[0], part, out=V[:, few.start * T : few.stop * T])
+        image = window(x[:, few], plan.padding, (4 * Th + 2, 4 * Tw + 2))
+        sn, sc, sh, sw = image.strides
+        shape, strides = (6, 6, image.shape[1], N, Th, Tw), (sh, sw, sc, sn, 4 * sh, 4 * sw)
+        tiles = scratch("tiles", shape, x.dtype)
+        tiles[...] = np.ndarray(shape, x.dtype, image, 0, strides)
+        np.matmul(_transforms(x.dtype)[0], tiles.reshape(36, -1), out=V[:, few.start * T : few.stop * T])
     return V.reshape(36, plan.groups, -1, T)
