@@ -4,7 +4,8 @@ direct    GEMM on shifted copies of the image. Exact up to the order of its sums
 winograd  F(4, 3): 36 products where direct takes 144. 3 x 3, no stride, no dilation. Loses about one digit.
 fft       One product a frequency. For large kernels. Any layer.
 
-Without an argument `algorithm`, the layer's size decides.
+Without an argument `algorithm`, the layer's size decides. An infinite or NaN entry may spoil more results than by the
+definition: zeros of the padding, whole tiles (winograd) or whole images (fft) are multiplied by it.
 """
 
 import math
