@@ -1744,7 +1744,7 @@ def float_arrays(dtype=np.float64, seed=9):
     params, v = ([tuple(typed(*pair)) for pair in pairs] for pairs in (network.params, network.v))
     inputs, dh = typed(*case.inputs), case.dh.astype(dtype)
     images = typed(batch.x, batch.gamma, batch.beta)
-    wide = typed(rng.normal(size=(2, 6, 24, 22)), rng.normal(size=(4, 6, 3, 3)), rng.normal(size=(2, 4, 22, 20)))
+    wide = typed(rng.normal(size=(3, 6, 28, 22)), rng.normal(size=(4, 6, 3, 3)), rng.normal(size=(3, 4, 26, 20)))
     layers = {"columns": (x, w, b, dy)}  # a small layer by direct; the others are large enough for their own code
     layers |= dict.fromkeys(("direct", "winograd", "fft"), (*wide[:2], b, wide[2]))
     found = {}
