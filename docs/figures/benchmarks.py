@@ -43,14 +43,12 @@ def growth():
     """Time of the recurrence, forward and backward, over the number of steps, on each machine measured."""
     figure, ax = plt.subplots()
     found = []
-    for machine, rows in _rows("RNN, growth with T", "cpu"):
+    for k, (machine, rows) in enumerate(_rows("RNN, growth with T", "cpu")):
         steps, times = _over_size(rows)
         if len(steps) < 2:
             continue
         slope = np.polyfit(np.log(steps), np.log(times), 1)[0]
-        ax.loglog(
-            steps, times, "-o", color=f"C{len(found) % 4}", markersize=4, label=f"{machine}, exponent {slope:.2f}"
-        )
+        ax.loglog(steps, times, "-o", color=f"C{k % 4}", markersize=4, label=f"{machine}, exponent {slope:.2f}")
         found += steps
     ax.set_xlabel("steps $T$")
     ax.set_ylabel("seconds")
