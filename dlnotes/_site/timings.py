@@ -92,7 +92,7 @@ class Timings(Block):
 
     def on_create(self, parent):
         work, device = self.argument.strip(), str(self.options["device"])
-        aims, shown = goals(), []
+        aims, met, shown = goals(), set(), []
         for found in machines():
             rows = [row for row in found["rows"] if row["work"] == work and row["device"] == device]
             if not rows:
@@ -100,10 +100,11 @@ class Timings(Block):
             limit, lines = limits(found["rows"], device), []
             for row in rows:
                 for peer, entry in (row["peers"] or {"": None}).items():
-                    lines.append(cells(row, peer, entry, aims.pop(_key(row, peer), ""), limit))
+                    met.add(_key(row, peer))
+                    lines.append(cells(row, peer, entry, aims.get(_key(row, peer), ""), limit))
             shown.append(self._table(self._about(found, device), lines))
         # What is left was aimed at, and no machine measured it.
-        left = [key for key in aims if key[:2] == (work, device)]
+        left = [key for key in aims if key not in met and key[:2] == (work, device)]
         if left:
             lines = [
                 [

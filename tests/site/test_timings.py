@@ -53,9 +53,9 @@ def results(tmp_path, monkeypatch):
     monkeypatch.setattr(timings, "GOALS", tmp_path / "goals.tsv")
     (tmp_path / "goals.tsv").write_text(GOALS, encoding="utf-8")
 
-    def write(*rows):
+    def write(*rows, name="machine"):
         content = {"machine": MACHINE, "date": "2026-01-02", "rows": list(rows)}
-        (tmp_path / "machine.json").write_text(json.dumps(content), encoding="utf-8")
+        (tmp_path / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
 
     return write
 
@@ -145,6 +145,12 @@ def test_without_a_gpu_every_gpu_cell_says_so(results):
 def test_a_goal_that_was_measured_is_not_shown_as_missing(results):
     results(ROW, ROW | {"size": "9 x 9"})
     assert "not measured" not in str(shown().rows)
+
+
+def test_each_machine_is_beside_the_goal(results):
+    results(ROW, name="one")
+    results(ROW, name="two")
+    assert [row[4] for row in shown().rows if row[2:3] == ["other"] and "9 x 9" not in row[0]] == ["0.45 ✗"] * 2
 
 
 def test_a_work_that_nobody_knows_is_an_error(results):
