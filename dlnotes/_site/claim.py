@@ -181,9 +181,10 @@ class Claim(Block):
     def _tools(self, record, ident):
         """The way to the claim's row in the ledger, and its citation, to which links.js adds the address."""
         row = question.link(self.md, LEDGER, ident)
-        when = (
-            f"Checked {record.run['date']}, commit {record.run['commit'] or 'none'}." if record else "Not checked yet."
-        )
+        when = "Not checked yet."
+        if record:
+            verdict = {"held": "Checked", "failed": "Failed", "not run": "Not run"}[record.status]
+            when = f"{verdict} {record.run['date']}, commit {record.run['commit'] or 'none'}."
         said = html.escape(f"“{self.argument.strip()}” ({ident}), dlnotes. {{address}} {when}")
         cite = f'<button type="button" class="dl-cite" data-cite="{said}">Cite this claim</button>'
         return f'<p class="dl-tools" data-search-exclude="true"><a href="{row}">In the ledger</a> {cite}</p>'

@@ -95,7 +95,7 @@ def _evidence(record: evidence.Record | None) -> list[str]:
         errors = ["exact", "0"] if "measured" not in kinds_of(record) else ["none", "none"]
     rejected = sum(slip_status(wrong) == "rejected" for wrong in slips)
     return [
-        html.escape(kinds(record.entry)) or "not run",
+        html.escape(kinds(record.entry)) or record.status,
         *errors,
         str(sum(witness["cases"] for witness in witnesses)),
         f"{rejected} of {len(slips)}" if slips else "no slip",
@@ -126,7 +126,8 @@ def _form(claims) -> str:
         f'<label>{name} <select name="{name.lower()}"><option value="">all</option>{"".join(made)}</select></label>'
         for name, made in options.items()
     )
-    buttons = '<button type="reset">Show all</button> <button type="button" class="dl-copy">Copy link</button>'
+    copy = '<button type="button" class="dl-copy">Copy link to this view</button>'
+    buttons = f'<button type="reset">Show all</button> {copy}'
     return f'<form aria-label="Filter the claims">{controls}{buttons}<p role="status">{len(claims)} claims</p></form>'
 
 
@@ -138,14 +139,14 @@ def _sums(records: list, steps: list) -> list[str]:
     ran = [record for record in records if record]
     witnesses = [witness for record in ran for witness in record.entry["witnesses"].values()]
     slips = [wrong for record in ran for wrong in record.entry["slips"].values()]
-    found = [kinds_of(record) for record in records]
+    found = [kinds_of(record) for record in ran if record.status == "held"]
     exact, measured = (sum(kind in kinds for kinds in found) for kind in ("exact", "measured"))
     both = sum("exact" in kinds and "measured" in kinds for kinds in found)
     lines = sum(len(block.tex) - 1 for block, _ in steps)
     held = sum(len(block.tex) - 1 for block, record in steps if record and record.status == "held")
     rejected, off = sum(slip_status(wrong) == "rejected" for wrong in slips), off_by(slips)
     return [
-        f"{number(len(records), 'claim')}, of which {sum(record.status == 'held' for record in ran):,} hold:"
+        f"{number(len(records), 'claim')}, of which {len(found):,} hold:"
         f" {exact:,} known exactly, {measured:,} measured, {both:,} both.",
         f"{number(sum(w['status'] == 'held' for w in witnesses), 'witness', 'witnesses')} held,"
         f" on {number(sum(w['cases'] for w in witnesses), 'case')}."
