@@ -193,7 +193,8 @@ class Totals(Block):
         days = sorted(run["date"] for run in runs)
         versions = sorted({(name, version) for run in runs for name, version in run["versions"].items() if version})
         told = ", ".join(f"{name} {version}" for name, version in versions)
-        return f"<p>The tests ran from {days[0]} to {days[-1]}, with {html.escape(told)}.</p>"
+        when = f"on {days[0]}" if days[0] == days[-1] else f"from {days[0]} to {days[-1]}"
+        return f"<p>The tests ran {when}, with {html.escape(told)}.</p>"
 
 
 class See(Block):
