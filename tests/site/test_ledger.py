@@ -42,6 +42,10 @@ def rows(page, what="row => row.id"):
     return page.locator(".dl-ledger tbody tr:visible").evaluate_all(f"rows => rows.map({what})")
 
 
+def control(page, name):
+    return page.locator(".dl-ledger").get_by_label(name)
+
+
 def said(page):
     return page.locator(".dl-ledger [role=status]").inner_text()
 
@@ -133,14 +137,14 @@ def test_each_filter_shows_its_claims_and_says_how_many(open_page, found):
     page = open_page("claims/")
     everything = rows(page)
     assert said(page) == f"{len(everything)} claims"
-    page.get_by_label("Chapter").select_option("Batch normalisation")
+    control(page, "Chapter").select_option("Batch normalisation")
     assert rows(page) == [ident for ident in everything if ident.startswith("batch-norm-")]
     for kind, name in {"exact": "exact", "measured": "measured", "not-run": "not run"}.items():
-        page.get_by_label("Kind").select_option(kind)
+        control(page, "Kind").select_option(kind)
         wanted = [i for i in everything if i.startswith("batch-norm-") and name in kinds(found[i])]
         assert rows(page) == wanted
         assert said(page) == f"{len(wanted)} of {len(everything)} claims"
-        assert page.get_by_label("Kind").evaluate("s => s.selectedOptions[0].text") == (
+        assert control(page, "Kind").evaluate("s => s.selectedOptions[0].text") == (
             f"{name} ({sum(name in kinds(entry) for entry in found.values())})"
         )
     page.get_by_role("button", name="Show all").click()
@@ -159,7 +163,7 @@ def test_a_claim_belongs_to_the_questions_whose_block_surrounds_it(open_page, fo
     assert CLAIM in wanted
     assert 0 < len(wanted) < len(around)
     page = open_page("claims/")
-    page.get_by_label("Question").select_option("devoir-bn-rnn.I.2")
+    control(page, "Question").select_option("devoir-bn-rnn.I.2")
     assert rows(page) == wanted
     page.locator(f"#{CLAIM}").get_by_role("link", name="devoir-bn-rnn.I.2").click()
     page.wait_for_url("**/chapters/batch_norm/#devoir-bn-rnn.I.2")
@@ -167,8 +171,8 @@ def test_a_claim_belongs_to_the_questions_whose_block_surrounds_it(open_page, fo
 
 def test_a_filtered_view_can_be_linked_and_copied(open_page, address):
     page = open_page("claims/")
-    page.get_by_label("Chapter").select_option("Softmax")
-    page.get_by_label("Kind").select_option("exact")
+    control(page, "Chapter").select_option("Softmax")
+    control(page, "Kind").select_option("exact")
     page.get_by_role("button", name="Copy link to this view").click()
     page.get_by_text("Link to these claims copied.").wait_for()
     link = clipboard(page)
@@ -176,18 +180,18 @@ def test_a_filtered_view_can_be_linked_and_copied(open_page, address):
     shown, told = rows(page), said(page)
     again = open_page(link.removeprefix(f"{address}/"))
     assert (rows(again), said(again)) == (shown, told)
-    assert again.get_by_label("Chapter").input_value() == "softmax"
+    assert control(again, "Chapter").input_value() == "softmax"
 
 
 def test_an_address_that_names_no_option_hides_nothing(open_page, found):
     page = open_page("claims/?chapter=nothing&kind=&color=red")
     assert len(rows(page)) == len(found)
-    assert page.get_by_label("Chapter").input_value() == ""
+    assert control(page, "Chapter").input_value() == ""
 
 
 def test_the_filters_by_keyboard(open_page):
     page = open_page("claims/")
-    page.get_by_label("Kind").focus()
+    control(page, "Kind").focus()
     page.keyboard.press("ArrowDown")
     page.wait_for_function("location.search === '?kind=exact'")
     page.keyboard.press("Tab")
