@@ -19,8 +19,9 @@ from pymdownx.blocks import BlocksExtension
 from pymdownx.blocks.block import Block
 
 from dlnotes import check
-from dlnotes._site import evidence, page, pages, quote
+from dlnotes._site import evidence, page, pages, question, quote
 
+LEDGER = pages.Page(Path("docs/claims.md"))
 MARKS = {"held": "✓", "rejected": "✓", "failed": "✗", "not run": "–"}
 
 
@@ -53,6 +54,19 @@ def worst(entry: dict) -> tuple[float, float] | None:
     """The error and the tolerance of the witness that came closest to its tolerance."""
     pairs = [(w["error"], w["tolerance"]) for w in entry["witnesses"].values() if w["error"] is not None]
     return max(pairs, key=lambda pair: pair[0] / (pair[1] or 1), default=None)
+
+
+def slip_status(wrong: dict) -> str:
+    """rejected: by every witness that ran; failed; or not run."""
+    statuses = {at["status"] for at in wrong["by"].values()}
+    return next(status for status in ("failed", "rejected", "not run") if status in statuses)
+
+
+def off_by(slips) -> float | None:
+    """How far the best of these wrong answers is from the right one, where that was measured."""
+    return min(
+        (off for wrong in slips for at in wrong["by"].values() if (off := at["off_by"]) is not None), default=None
+    )
 
 
 def complete() -> bool:
@@ -118,12 +132,8 @@ def _how(entry: dict, run: dict, tests: pages.Tests, ident: str) -> str:
 def _slips(entry: dict, tests: pages.Tests) -> str:
     items = []
     for name, wrong in entry["slips"].items():
-        statuses = {at["status"] for at in wrong["by"].values()}
-        status = next(s for s in ("failed", "not run", "rejected") if s in statuses)
-        if "rejected" in statuses and status == "not run":
-            status = "rejected"  # by those that ran
-        off = [at["off_by"] for at in wrong["by"].values() if at["off_by"] is not None]
-        how = status + (f", off by {small(min(off))} at least" if off else "")
+        status, off = slip_status(wrong), off_by([wrong])
+        how = status + (f", off by {small(off)} at least" if off is not None else "")
         blind = f" It is right where: {text(wrong['blind'])}" if wrong["blind"] else ""
         items.append(
             f"<li>{mark(status)} {text(wrong['says'])}{blind} <small>{how}</small>"
@@ -164,9 +174,20 @@ class Claim(Block):
             wrong = ["this claim is drawn and not read: is it indented, quoted or in a list?"]
         line = shown.line + 1 if shown else 1  # where the id stands
         content = "".join(page.problem(self.md, why, find=line, ident=ident) for why in wrong)
-        content += evidence_html(record, book.tests_of(ident), ident)
+        content += evidence_html(record, book.tests_of(ident), ident) + self._tools(record, ident)
         block.set("class", f"dl-claim {record.status.replace(' ', '-') if record else 'not-run'}")
         ElementTree.SubElement(block, "div", {"class": "dl-evidence"}).text = self.md.htmlStash.store(content)
+
+    def _tools(self, record, ident):
+        """The way to the claim's row in the ledger, and its citation, to which links.js adds the address."""
+        row = question.link(self.md, LEDGER, ident)
+        when = "Not checked yet."
+        if record:
+            verdict = {"held": "Checked", "failed": "Failed", "not run": "Not run"}[record.status]
+            when = f"{verdict} {record.run['date']}, commit {record.run['commit'] or 'none'}."
+        said = html.escape(f"“{self.argument.strip()}” ({ident}), dlnotes. {{address}} {when}")
+        cite = f'<button type="button" class="dl-cite" data-cite="{said}">Cite this claim</button>'
+        return f'<p class="dl-tools" data-search-exclude="true"><a href="{row}">In the ledger</a> {cite}</p>'
 
 
 class _Agreement(Preprocessor):

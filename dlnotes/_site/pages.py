@@ -33,6 +33,7 @@ class Block:
     id: str
     title: str
     tex: tuple[str, ...]
+    questions: tuple[str, ...] = ()  # those whose block surrounds it
 
 
 @dataclass
@@ -53,7 +54,7 @@ class Page:
 
 # The blocks of this site, and whether they take an argument.
 BLOCKS = {"claim": True, "figure": True, "question": True, "quote": True, "see": True, "timings": True}
-BLOCKS |= {"chapters": False, "ledger": False, "questions": False}
+BLOCKS |= {"chapters": False, "ledger": False, "questions": False, "totals": False}
 
 _BLOCK = re.compile(r"^(?P<before>[\s>*+-]*)(?P<slashes>/{3,})\s*(?P<name>\w*)\s*(?P<bar>\|?)\s*(?P<argument>.*?)\s*$")
 _FENCE = re.compile(r"^(?P<before>[\s>*+-]*)(?P<marks>`{3,}|~{3,})(?P<header>.*)$")
@@ -105,7 +106,8 @@ def _read_block(page: Page, stack: list, match: re.Match, line: int, rows: list[
         if stack and len(stack[-1][2]["slashes"]) == slashes:
             first, ident, opened = stack.pop()
             if opened["name"].lower() == "claim":
-                _read_claim(page, first, ident, opened, rows[first : line - 1])
+                around = [part for _, _, block in stack if block["name"] == "question" for part in _parts(block)]
+                _read_claim(page, first, ident, opened, rows[first : line - 1], tuple(around))
         else:
             page.faults.append((line, match["slashes"], "this closes no block"))
         return
@@ -114,7 +116,7 @@ def _read_block(page: Page, stack: list, match: re.Match, line: int, rows: list[
         option = rows[line].lstrip(" >*+-") if line < len(rows) else ""
         ident = option.removeprefix("id:").strip() if option.startswith("id:") else ""
     elif name == "question":
-        for question in (part.strip() for part in argument.split(",")):
+        for question in _parts(match):
             if question in page.questions:
                 page.faults.append((line, question, "answered twice on this page"))
             page.questions.setdefault(question, line)
@@ -128,10 +130,16 @@ def _read_block(page: Page, stack: list, match: re.Match, line: int, rows: list[
     stack.append((line, ident, match))
 
 
-def _read_claim(page: Page, line: int, ident: str, match: re.Match, body: list[str]) -> None:
+def _parts(question: re.Match) -> list[str]:
+    """The ids that the first line of a block of questions names."""
+    return [part.strip() for part in question["argument"].split(",")]
+
+
+def _read_claim(page: Page, line: int, ident: str, match: re.Match, body: list[str], questions: tuple) -> None:
     text = "\n".join(body)
     formulas = re.findall(r"\$\$(.+?)\$\$", text, re.S)
-    page.claims.append(Block(page.path, line, ident, match["argument"], tuple(map(strip_label, formulas))))
+    tex = tuple(map(strip_label, formulas))
+    page.claims.append(Block(page.path, line, ident, match["argument"], tex, questions))
     if re.search(r"\\[\[(]|\\begin\b", re.sub(r"\$\$.+?\$\$|\$[^$]+\$|`[^`]+`", "", text, flags=re.S)):
         page.faults.append((line, ident, "a formula of a claim stands between dollars, or it is tied to no test"))
 

@@ -60,6 +60,8 @@ class Question(Block):
                 box = page.problem(self.md, why, find=page.header("question", self.argument), ident=ident)
                 ElementTree.SubElement(section, "div").text = self.md.htmlStash.store(box)
             ElementTree.SubElement(label, "code", {"id": ident}).text = ident
+            permalink = {"class": "headerlink", "href": f"#{ident}", "title": "Link to this question"}
+            ElementTree.SubElement(label, "a", permalink).text = "#"
         return section
 
 

@@ -20,7 +20,7 @@ from mkdocs.structure.pages import Page
 
 from dlnotes._site import evidence, labs, pages, wheel
 
-_SHOWS_OTHERS = re.compile(r"^/{3,}\s*(see|ledger|questions|chapters|timings)\b", re.M)
+_SHOWS_OTHERS = re.compile(r"^/{3,}\s*(see|ledger|totals|questions|chapters|timings)\b", re.M)
 _SHOWS_FILE = re.compile(r"^/{3,}\s*(?:quote|figure)\s*\|\s*(\S+?)::", re.M)
 _LEFT_OUT = re.compile(
     r"<tex-math\b[^>]*data-search-exclude.*?</tex-math>|<details data-search-exclude.*?</details>", re.S

@@ -1,5 +1,7 @@
 """A derivation: every line checked against the line above. Opening a line shows the code that computed it.
 
+Its address is `#<id>`; that of the line after the k-th sign is `#<id>.<k>`.
+
 ```{.steps #batch-norm-three-paths}
 \\frac{\\partial L}{\\partial x_i}
 = A
@@ -32,13 +34,20 @@ def fence(source, language, class_name, options, md, *, classes, id_value, attrs
         drawn = [maths.render(lines[0], True), *(maths.render("{}" + line, True) for line in lines[1:])]
     except maths.TexError as error:
         return page.problem(md, " ".join(str(error).split()), find=header, ident=ident)
-    rows = "".join(_line(k, tex, record) for k, tex in enumerate(drawn[1:], 1))
+    rows = "".join(_line(f"{ident}.{k}", k, tex, record) for k, tex in enumerate(drawn[1:], 1))
     first = f'<tex-math class="dl-first" data-search-exclude="true">{drawn[0]}</tex-math>'
     first = f'<div class="dl-step-first" tabindex="0" role="group" aria-label="formula">{first}</div>'
+    first = _row(first, ident, "derivation")
     return f'{boxes}<div class="dl-steps" id="{ident}">{first}{rows}</div>'
 
 
-def _line(number: int, tex: str, record: evidence.Record | None) -> str:
+def _row(shown: str, ident: str, what: str) -> str:
+    """With its address at the end of the row: a link inside the summary of a fold would be a control in a control."""
+    permalink = f'<a class="headerlink" href="#{ident}" title="Link to this {what}">#</a>'
+    return f'<div class="dl-step-row">{shown}{permalink}</div>'
+
+
+def _line(ident: str, number: int, tex: str, record: evidence.Record | None) -> str:
     status = record.status if record else "not run"
     if record is None:
         body = "<p>Not checked yet on this version of the code.</p>"
@@ -50,7 +59,8 @@ def _line(number: int, tex: str, record: evidence.Record | None) -> str:
         )
         said = f"Agrees with the line above {error}, in {entry['cases']} cases." if status == "held" else status
         body = f"<p>{html.escape(said)}</p>{quote.code_html(line['code'])}"
-    return (
-        f'<details class="dl-step" data-search-exclude="true"><summary>{mark(status)}'
+    fold = (
+        f'<details class="dl-step" id="{ident}" data-search-exclude="true"><summary>{mark(status)}'
         f'<tex-math data-search-exclude="true">{tex}</tex-math></summary>{body}</details>'
     )
+    return _row(fold, ident, "line")

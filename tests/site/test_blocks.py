@@ -355,17 +355,42 @@ def test_a_claim_can_be_seen_from_another_page(book, convert):
 
 def test_the_ledger_has_a_row_for_each_claim(book, convert):
     page = convert("docs/claims.md")
-    assert "5 claims, of which 2 hold; 2 derivations with 2 checked lines." in visible(page)
-    rows = re.findall(r"<tr><td>.*?</tr>", page)
+    text = visible(page)
+    assert "5 claims, of which 2 hold: 2 known exactly, 2 measured, 2 both." in text
+    assert "2 derivations with 2 lines, of which 1 hold." in text
+    rows = re.findall(r"<tr id=.*?</tr>", page)
     states = {re.search("<code>(.*?)</code>", row)[1]: (*marks(row), row.count("1 of 1")) for row in rows}
     assert states == {
-        "absent-total": ("held", 0),
+        "absent-total": ("held", "not run", 1),  # its slip is rejected by the witness that ran
         "lenient-total": ("failed", 0),
         "seeing-total": ("failed", 0),
         "small-total": ("held", 1),
-        "wrong-total": ("failed", 1),
+        "wrong-total": ("failed", "failed", 1),
     }
     assert '<a href="../chapters/small/#small-total">' in page
+    assert '<tr id="small-total" data-chapter="small" data-kind="exact measured" data-question="small.1' in page
+    assert 'data-chapter="wrong" data-kind="exact" data-question=""' in page
+
+
+def test_a_claim_leads_to_its_row_and_can_be_cited(book, convert, monkeypatch):
+    monkeypatch.setenv("DLNOTES_SITE", "serve")  # where what fails is shown
+    page = convert(SMALL)
+    assert '<a href="../../claims/#small-total">In the ledger</a>' in page
+    cited = {
+        name: re.search('data-cite="(.*?)"', convert(f"docs/chapters/{name}.md"))[1] for name in ("small", "wrong")
+    }
+    assert re.fullmatch(
+        r"“The total is a sum” \(small-total\), dlnotes\. \{address\} Checked 20.*, commit .*\.", cited["small"]
+    )
+    assert "{address} Failed 20" in cited["wrong"]
+
+
+def test_the_totals_count_witnesses_by_kind(book, convert):
+    Path("docs/trust.md").write_text("# Trust\n\n/// totals\n///\n", encoding="utf-8")
+    text = visible(convert("docs/trust.md"))
+    assert "exact 5 integers (5)" in text
+    assert "not run 1 torch is not installed (1)" in text
+    assert re.search(r"The tests ran (on|from) 20.* UTC, with numpy .*, python .*, sympy ", text)
 
 
 def test_the_ledger_tells_what_no_page_tells(book, convert):
@@ -748,7 +773,7 @@ def test_mkdocs_builds_a_book_where_all_is_well(book):
     assert made.returncode == 0, made.stderr
     page = Path("site/chapters/small/index.html").read_text(encoding="utf-8")
     assert marks(page) == ["held", "held", "held", "rejected", "held"]
-    assert "1 claims, of which 1 hold" in Path("site/claims/index.html").read_text(encoding="utf-8")
+    assert "1 claim, of which 1 hold" in Path("site/claims/index.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -114,24 +114,6 @@ def test_a_step_opens_by_keyboard(open_page):
     assert step.locator(".highlight").is_visible()
 
 
-def test_the_ledger_sorts_by_a_click_and_back(open_page):
-    page = open_page("claims/")
-    column = lambda: page.locator(".dl-ledger tbody tr td:nth-child(1) code").all_inner_texts()  # noqa: E731
-    before = column()
-    head = page.get_by_role("button", name="Claim")
-    head.click()
-    up = column()
-    head.click()
-    assert column() == up[::-1]
-    assert sorted(up) == sorted(before)
-    errors = page.get_by_role("button", name="Largest error")
-    errors.click()
-    texts = page.locator(".dl-ledger tbody tr td:nth-child(4)").all_inner_texts()
-    numbers = [float(text) for text in texts if re.match(r"[0-9]", text)]
-    assert numbers == sorted(numbers)
-    assert len(numbers) > 5
-
-
 def test_the_theme_switches_and_the_figures_follow(open_page):
     page = open_page(CHAPTER, color_scheme="light")
     ink = lambda: page.evaluate("getComputedStyle(document.querySelector('.dl-figure svg')).color")  # noqa: E731
