@@ -108,7 +108,7 @@ def combined(site: Path, book: list[Page], *, made: str) -> str:
     title = re.search(r'<meta name="description" content="([^"]*)"', first)[1]
     return _only_ids_that_are_used(
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>dlnotes</title>{sheets}</head>'
-        '<body data-md-color-scheme="default"><main class="md-content__inner md-typeset">'
+        '<body dir="ltr" data-md-color-scheme="default"><main class="md-content__inner md-typeset">'
         f'<section class="dl-book-title"><p class="dl-book-name">dlnotes</p><p>{title}</p><p>{made}</p></section>'
         f'<nav class="dl-book-contents"><h1>Contents</h1><ol>{"".join(contents)}</ol></nav>'
         f"{''.join(bodies)}</main></body></html>"
