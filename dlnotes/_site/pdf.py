@@ -44,7 +44,7 @@ def pages(nav: list) -> Iterator[Page]:
     for entry in nav:
         ((name, under),) = entry.items()
         for source in [under] if isinstance(under, str) else [path for item in under for path in item.values()]:
-            url = re.sub(r"(^|/)index$", r"\1", re.sub(r"\.\w+$", "", source))
+            url = re.sub(r"(^|/)index$", "", re.sub(r"\.\w+$", "", source))
             yield Page("" if isinstance(under, str) else name, f"{url}/" if url else "")
 
 
@@ -57,14 +57,20 @@ def menu(config: Path = Path("mkdocs.yml")) -> list[Page]:
 def _moved(page: Page, body: str, keys: dict[str, str]) -> str:
     """The page's HTML with ids of its own, and links that stay inside the book where they can."""
 
+    drawn: set[str] = set()  # the ids of the drawing at hand: two drawings on a page may share names
+    number = 0
+
+    def ident(name: str) -> str:
+        return f"{page.key}--{number}-{name}" if name in drawn else f"{page.key}--{name}"
+
     def attribute(match: re.Match) -> str:
         name, value = match[1].strip(), match[2] if match[2] is not None else match[3]
         if name == "id":
-            value = f"{page.key}--{value}"
+            value = ident(value)
         elif name in _POINTS_BY_ID:
-            value = " ".join(f"{page.key}--{ident}" for ident in value.split())
+            value = " ".join(map(ident, value.split()))
         elif name == "xlink:href" or (name == "href" and value.startswith("#")):
-            value = f"#{page.key}--{value[1:]}" if value.startswith("#") and value != "#" else value
+            value = f"#{ident(value[1:])}" if value.startswith("#") and value != "#" else value
         elif name == "href":
             target, anchor = urldefrag(urljoin(HOST + page.url, html.unescape(value)))
             if target.startswith(HOST):
@@ -74,10 +80,14 @@ def _moved(page: Page, body: str, keys: dict[str, str]) -> str:
         elif name == "src" and not value.startswith("data:"):
             value = urljoin(f"/{page.url}", value)
         else:
-            value = value.replace("url(#", f"url(#{page.key}--")
+            value = re.sub(r"url\(#([^)]*)\)", lambda name: f"url(#{ident(name[1])})", value)
         return f'{match[1]}="{value}"' if '"' not in value else f"{match[1]}='{value}'"
 
-    return _TAG.sub(lambda tag: _ATTRIBUTE.sub(attribute, tag[0]), body)
+    moved = []
+    for number, chunk in enumerate(re.split(r"(<svg\b.*?</svg>)", body, flags=re.S)):  # noqa: B007, read by ident
+        drawn = set(re.findall(r'\sid="([^"]*)"', chunk)) if chunk.startswith("<svg") else set()
+        moved.append(_TAG.sub(lambda tag: _ATTRIBUTE.sub(attribute, tag[0]), chunk))
+    return "".join(moved)
 
 
 def _only_ids_that_are_used(book: str) -> str:
