@@ -62,6 +62,17 @@ def test_paper_hides(paper, hidden):
     assert [element for element in found.all() if element.is_visible()] == []
 
 
+def test_no_solution_is_printed_where_no_script_hides_it(browser, address):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{address}/{CHAPTER}")
+    page.emulate_media(media="print")
+    shown = [fold.is_visible() for fold in page.locator(".dl-solution").all()]
+    context.close()
+    assert shown
+    assert not any(shown)
+
+
 def test_nothing_is_cut_at_a_page_break_that_could_stand_whole(paper):
     for whole in (".dl-claim", ".dl-steps", ".dl-figure", "tex-math.display", ".md-content tr"):
         assert _style(paper, whole, "breakInside") == {"avoid"}, whole
