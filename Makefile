@@ -6,7 +6,7 @@ export NO_MKDOCS_2_WARNING = 1  # the theme's banner about a coming major versio
 BIN = .venv/bin
 PIP = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
 
-.PHONY: help serve site test lint bench lock clean
+.PHONY: help serve site pdf test lint bench lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 14
@@ -19,6 +19,9 @@ site: .venv/proves  ## check every claim, then build the site into site/
 	@$(BIN)/python -m pytest --quiet --ignore tests/site
 	@$(BIN)/python -m dlnotes._site.wheel
 	@DLNOTES_SITE=full $(BIN)/python -m mkdocs build
+
+pdf: site  ## the same, then the whole book in one file, build/dlnotes.pdf; it wants a Chromium
+	@$(BIN)/python -m dlnotes._site.pdf site build/dlnotes.pdf
 
 test: .venv/proves  ## run every test: claims, wrong answers, extensions, the built site in a browser
 	@$(BIN)/python -m pytest

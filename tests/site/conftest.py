@@ -3,7 +3,6 @@
 import functools
 import http.server
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -11,27 +10,22 @@ from pathlib import Path
 
 import pytest
 
-CHROMIUM = os.environ.get("CHROMIUM") or next(
-    filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None
-)
+from dlnotes._site import chromium
 
 
 @pytest.fixture(scope="session")
 def browser():
     """A Chromium. Without one, the tests that need it are skipped for a user and fail where CI is set."""
-    if CHROMIUM is None:
-        missing = "no Chromium found (install the chromium package, or set CHROMIUM to its path)"
+    if chromium.PATH is None:
         if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
+            pytest.fail(chromium.MISSING)
+        pytest.skip(chromium.MISSING)
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        yield chromium
-        chromium.close()
+        started = chromium.launch(playwright)
+        yield started
+        started.close()
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

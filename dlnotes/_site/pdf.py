@@ -1,0 +1,182 @@
+"""`make pdf`: the built site as one book on A4, `python -m dlnotes._site.pdf site build/dlnotes.pdf`.
+
+The pages are put one after another into one page of HTML, in the order of the menu, and Chromium prints it. What paper
+shows and hides is said in docs/assets/print.css, for a chapter alone and for the book.
+"""
+
+import datetime
+import html
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urldefrag, urljoin
+
+import yaml
+
+from dlnotes._site import chromium
+
+HOST = "http://book/"  # the pages' address while they are printed; no request leaves the machine
+_TAG = re.compile(r"""<[a-zA-Z][^\s/>]*(?:\s+[^\s=/>]+(?:="[^"]*"|='[^']*')?)*\s*/?>""")
+_ATTRIBUTE = re.compile(r"""(\s[^\s=/>]+)=(?:"([^"]*)"|'([^']*)')""")
+_ARTICLE = re.compile(r'<article class="md-content__inner[^>]*>(.*)</article>', re.S)
+_HEADING = re.compile(r"<h1\b[^>]*>(.*?)</h1>", re.S)
+# The folds below a claim. Paper hides them, and without them Chromium has half as much to lay out.
+_FOLDS = re.compile(r'(<p class="dl-verdict.*?</p>)(?:<details>.*?</details>)+', re.S)
+_POINTS_BY_ID = {"for", "aria-labelledby", "aria-describedby", "aria-controls"}
+
+
+@dataclass(frozen=True)
+class Page:
+    part: str  # the heading of the menu that it stands under; empty for the home page
+    url: str  # "chapters/softmax/", from the root of the site
+
+    @property
+    def key(self) -> str:
+        """What its ids begin with in the book."""
+        return self.url.strip("/").replace("/", "-") or "home"
+
+
+def pages(nav: list) -> Iterator[Page]:
+    """The pages in the order of the menu."""
+    for entry in nav:
+        ((name, under),) = entry.items()
+        for source in [under] if isinstance(under, str) else [path for item in under for path in item.values()]:
+            url = re.sub(r"(^|/)index$", "", re.sub(r"\.\w+$", "", source))
+            yield Page("" if isinstance(under, str) else name, f"{url}/" if url else "")
+
+
+def menu(config: Path = Path("mkdocs.yml")) -> list[Page]:
+    """The pages of the menu. The rest of the file has tags that only mkdocs can read."""
+    text = config.read_text(encoding="utf-8")
+    return list(pages(yaml.safe_load(text[text.index("\nnav:") :])["nav"]))
+
+
+def _moved(page: Page, body: str, keys: dict[str, str]) -> str:
+    """The page's HTML with ids of its own, and links that stay inside the book where they can."""
+
+    drawn: set[str] = set()  # the ids of the drawing at hand: two drawings on a page may share names
+    number = 0
+
+    def ident(name: str) -> str:
+        return f"{page.key}--{number}-{name}" if name in drawn else f"{page.key}--{name}"
+
+    def attribute(match: re.Match) -> str:
+        name, value = match[1].strip(), match[2] if match[2] is not None else match[3]
+        if name == "id":
+            value = ident(value)
+        elif name in _POINTS_BY_ID:
+            value = " ".join(map(ident, value.split()))
+        elif name == "xlink:href" or (name == "href" and value.startswith("#")):
+            value = f"#{ident(value[1:])}" if value.startswith("#") and value != "#" else value
+        elif name == "href":
+            target, anchor = urldefrag(urljoin(HOST + page.url, html.unescape(value)))
+            if target.startswith(HOST):
+                if (url := target.removeprefix(HOST).removesuffix("index.html")) not in keys:
+                    return ""  # a file of the site, such as a notebook: on paper it is no link
+                value = f"#{keys[url]}--{anchor}" if anchor else f"#{keys[url]}"
+        elif name == "src" and not value.startswith("data:"):
+            value = urljoin(f"/{page.url}", value)
+        else:
+            value = re.sub(r"url\(#([^)]*)\)", lambda name: f"url(#{ident(name[1])})", value)
+        return f'{match[1]}="{value}"' if '"' not in value else f"{match[1]}='{value}'"
+
+    moved = []
+    for number, chunk in enumerate(re.split(r"(<svg\b.*?</svg>)", body, flags=re.S)):  # noqa: B007, read by ident
+        drawn = set(re.findall(r'\sid="([^"]*)"', chunk)) if chunk.startswith("<svg") else set()
+        moved.append(_TAG.sub(lambda tag: _ATTRIBUTE.sub(attribute, tag[0]), chunk))
+    return "".join(moved)
+
+
+def _only_ids_that_are_used(book: str) -> str:
+    """Without the names that Matplotlib gives to the groups of every figure: they are the same in each."""
+    tags = "".join(_TAG.findall(book))
+    used = set(re.findall(r"#([^\"')]+)", tags))
+    for names in re.findall(rf'\s(?:{"|".join(_POINTS_BY_ID)})="([^"]*)"', tags):
+        used |= set(names.split())
+    return _TAG.sub(lambda tag: re.sub(r'\sid="([^"]*)"', lambda i: i[0] if i[1] in used else "", tag[0]), book)
+
+
+def combined(site: Path, book: list[Page], *, made: str) -> str:
+    """The book as one page of HTML: a title, contents, the pages."""
+    keys = {page.url: page.key for page in book}
+    first = (site / book[0].url / "index.html").read_text(encoding="utf-8")
+    sheets = re.findall(r'<link rel="stylesheet" href="([^"]*)"', first)
+    sheets = "".join(f'<link rel="stylesheet" href="{urljoin("/" + book[0].url, sheet)}">' for sheet in sheets)
+    contents, bodies, part = [], [], None
+    for page in book:
+        body = _ARTICLE.search((site / page.url / "index.html").read_text(encoding="utf-8"))[1]
+        title = re.sub(r"<a class=\"headerlink.*?</a>|<[^>]*>", "", _HEADING.search(body)[1]).strip()
+        if page.part != part and page.part:
+            contents.append(f'</ol><p class="dl-book-part">{page.part}</p><ol>')
+        part = page.part
+        contents.append(f'<li><a href="#{page.key}">{title if page.url else "About this book"}</a></li>')
+        body = _moved(page, _FOLDS.sub(r"\1", body), keys)
+        bodies.append(f'<section class="dl-book-page" id="{page.key}">{body}</section>')
+    title = re.search(r'<meta name="description" content="([^"]*)"', first)[1]
+    return _only_ids_that_are_used(
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>dlnotes</title>{sheets}</head>'
+        '<body dir="ltr" data-md-color-scheme="default"><main class="md-content__inner md-typeset">'
+        f'<section class="dl-book-title"><p class="dl-book-name">dlnotes</p><p>{title}</p><p>{made}</p></section>'
+        f'<nav class="dl-book-contents"><h1>Contents</h1><ol>{"".join(contents)}</ol></nav>'
+        f"{''.join(bodies)}</main></body></html>"
+    )
+
+
+def print_(browser, site: Path, book: str, target: Path, *, foot: str) -> None:
+    """Have Chromium print the combined page, its style sheets and fonts read from the site."""
+    page = browser.new_page(java_script_enabled=False)
+
+    def answer(route) -> None:
+        name = route.request.url.removeprefix(HOST).partition("?")[0]
+        if not name:
+            route.fulfill(body=book, content_type="text/html; charset=utf-8")
+        elif (site / name).is_file():
+            route.fulfill(path=site / name)
+        else:
+            route.abort()
+
+    page.route("**/*", answer)
+    page.goto(HOST, wait_until="load", timeout=300_000)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    numbers = '<span class="pageNumber"></span> / <span class="totalPages"></span>'
+    style = (
+        "font: 8px sans-serif; color: #666; width: 100%; margin: 0 16mm; display: flex; justify-content: space-between"
+    )
+    page.pdf(
+        path=target,
+        prefer_css_page_size=True,
+        outline=True,  # the headings, beside the page in a reader
+        tagged=True,
+        display_header_footer=True,
+        header_template="<span></span>",
+        footer_template=f'<div style="{style}"><span>{foot}</span><span>{numbers}</span></div>',
+    )
+    page.close()
+
+
+def stamp() -> str:
+    """The day, and the commit that was printed."""
+    git = ["git", "describe", "--always", "--dirty=, with changes that are not committed", "--exclude=*"]
+    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+    return f"{datetime.date.today():%d %B %Y}" + (f", commit {commit}" if commit else "")
+
+
+def main(site: str, target: str) -> None:
+    from playwright.sync_api import sync_playwright
+
+    if chromium.PATH is None:
+        sys.exit(chromium.MISSING)
+    made = stamp()
+    book = combined(Path(site), menu(), made=made)
+    with sync_playwright() as playwright:
+        browser = chromium.launch(playwright)
+        print_(browser, Path(site), book, Path(target), foot=f"dlnotes, {made}")
+        browser.close()
+    print(f"{target}: {Path(target).stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
