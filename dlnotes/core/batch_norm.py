@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-BLOCK = 1 << 18  # bytes of an operand that is worked on at once: three of them stay in the second cache
+from dlnotes.core import _memory
+
+BLOCK = 1 << 19  # bytes of an operand that is worked on at once: three of them stay in the second cache
 RUN = 4096  # terms that are added up in the precision of x; such sums are added up in float64
 
 
@@ -32,6 +34,7 @@ class Gradients:
     dbeta: np.ndarray  # (D,)
 
 
+@np.errstate()  # on its end, NumPy's buffer has its size again
 def forward(x, gamma, beta, *, eps=1e-5):
     """Return ``(y, saved)``, y = gamma * (x - mean) / sqrt(variance + eps) + beta, as ``dlnotes.batch_norm.forward``.
 
@@ -54,7 +57,8 @@ def forward(x, gamma, beta, *, eps=1e-5):
         mean, variance = _statistics(x)
     inv_std = 1 / np.sqrt(variance + eps)
     slope = gamma * inv_std
-    y, images = _empty_like(x), _images(x)
+    y, images = _memory.empty_like(x), _images(x)
+    _memory.read_not_copied(images.shape[-1])
     a, c = _columns(images, slope, beta - slope * mean)
     for at, features in _blocks(images):
         out = _images(y)[at]
@@ -63,6 +67,7 @@ def forward(x, gamma, beta, *, eps=1e-5):
     return y, Saved(x, mean, inv_std, gamma)
 
 
+@np.errstate()
 def backward(dy, saved):
     """Return ``Gradients(dx, dgamma, dbeta)`` of the loss, as ``dlnotes.batch_norm.backward``.
 
@@ -78,18 +83,19 @@ def backward(dy, saved):
         raise ValueError(f"dy has shape {dy.shape}; expected that of the output, {x.shape}")
     if dy.dtype != x.dtype:
         raise ValueError(f"dy has dtype {dy.dtype}; expected that of the output, {x.dtype}")
-    dbeta, dy_x = _sums(_images(dy)), _sums(_images(dy), _images(x))
+    dbeta, dy_x = _sums(_images(dy), _images(x))
     dgamma = saved.inv_std * (dy_x - saved.mean * dbeta)
     # dx = slope (dy - dbeta / N - x_hat dgamma / N), and x_hat = (x - mean) inv_std
     N = max(dy.size // dy.shape[1], 1)  # values that share a statistic
     by_x = -saved.inv_std * dgamma / N
-    dx, images, d_images = _empty_like(x), _images(x), _images(dy)
+    dx, images, d_images = _memory.empty_like(x), _images(x), _images(dy)
+    _memory.read_not_copied(images.shape[-1])
     a, b, c = _columns(images, saved.gamma * saved.inv_std, by_x, -dbeta / N - by_x * saved.mean)
     for at, features in _blocks(images):
         out = _images(dx)[at]
         np.multiply(images[at], b[features], out)
-        out += c[features]
         out += d_images[at]
+        out += c[features]
         out *= a[features]
     return Gradients(dx, dgamma.astype(x.dtype), dbeta.astype(x.dtype))
 
@@ -109,46 +115,38 @@ def _blocks(images):
     """Yield views' indices that cut the images into blocks that fit in the cache, and those of their features."""
     N, D = images.shape[:2]
     size = max(images.itemsize * math.prod(images.shape[2:]), 1)
-    features = min(max(BLOCK // size, 1), D)
-    examples = max(BLOCK // (size * features), 1)
+    features = math.ceil(D / max(math.ceil(D * size / BLOCK), 1))
+    examples = min(max(BLOCK // (size * features), 1), RUN)
     for n in range(0, N, examples):
         for d in range(0, D, features):
             yield (slice(n, n + examples), slice(d, d + features)), slice(d, d + features)
 
 
-def _sums(images, factor=None):
-    """The sums (D,) over a feature of the images, or of their product with a factor, in float64.
+def _sums(images, factor):
+    """The sums (D,) over a feature of the images, and of their product with a factor, in float64.
 
-    BLAS adds up at most RUN terms in the precision of the images.
+    At most RUN terms are added up in the precision of the images.
     """
-    total = np.zeros(images.shape[1])
-    if images.ndim == 3:
+    totals, products = np.zeros((2, images.shape[1]))
+    ones = np.ones(RUN, images.dtype)
+    for at, features in _blocks(images):
+        block, other = images[at], factor[at]
+        if images.ndim == 2:
+            totals[features] += ones[: len(block)] @ block
+            products[features] += np.einsum("nd,nd->d", block, other)
+            continue
         for i in range(0, images.shape[2], RUN):
-            run = images[:, :, i : i + RUN]
-            ones = np.ones(run.shape[2], run.dtype)
-            parts = run @ ones if factor is None else np.vecdot(run, factor[:, :, i : i + RUN])
-            total += parts.sum(0, dtype=np.float64)
-    else:
-        rows = min(RUN, max(BLOCK // max(images[:1].nbytes, 1), 1))
-        for i in range(0, len(images), rows):
-            run = images[i : i + rows]
-            total += np.ones(len(run), run.dtype) @ (run if factor is None else run * factor[i : i + rows])
-    return total
+            run = block[:, :, i : i + RUN]
+            totals[features] += (run @ ones[: run.shape[2]]).sum(0, dtype=np.float64)
+            products[features] += np.vecdot(run, other[:, :, i : i + RUN]).sum(0, dtype=np.float64)
+    return totals, products
 
 
 def _statistics(x):
     """The mean and the biased variance of each feature."""
-    images = _images(x)
     N = max(x.size // x.shape[1], 1)
-    mean = _sums(images) / N
-    return mean, np.maximum(_sums(images, images) / N - mean * mean, 0)
-
-
-def _empty_like(x):
-    """An array that begins with a line of the cache: NumPy then stores up to 30 % faster."""
-    lines = np.empty(x.nbytes + 64, np.uint8)
-    start = -lines.ctypes.data % 64
-    return lines[start : start + x.nbytes].view(x.dtype).reshape(x.shape)
+    mean, square = (total / N for total in _sums(_images(x), _images(x)))
+    return mean, np.maximum(square - mean * mean, 0)
 
 
 def _check_input(x, gamma, beta, eps):

@@ -4,8 +4,11 @@ import math
 
 import numpy as np
 
-BLOCK = 1 << 20  # bytes of logits that are worked on at once: with their gradient they stay in the second cache
+from dlnotes.core import _memory
+
+BLOCK = 1 << 19  # bytes of logits that are worked on at once: with their gradient they stay in the second cache
 RUN = 1 << 14  # terms that are added up in the precision of the logits; such sums are added up in float64
+ONES = {np.dtype(dtype): np.ones(RUN, dtype) for dtype in (np.float32, np.float64)}  # read, never written
 
 
 @np.errstate(all="ignore")  # what overflows is meant, or found in the loss
@@ -28,14 +31,15 @@ def cross_entropy(logits, labels):
     logits, labels = np.ascontiguousarray(logits), np.asarray(labels)
     first, at_label = _check_pair(logits, labels)
     N, K = logits.shape
-    gradient = np.empty_like(logits)
     rows = max(BLOCK // (logits.itemsize * K), 1)
-    ones = np.ones(min(K, RUN), logits.dtype)
+    ones = ONES[logits.dtype][: min(K, RUN)]
+    _memory.read_not_copied(K)
     if rows >= N:
+        gradient = np.empty_like(logits)
         loss = _block(logits, first, at_label, gradient, gradient, ones, N or 1)
     else:
         # The exponentials are written in one place, which stays in the cache; the gradient is written once.
-        exps, loss = np.empty_like(logits[:rows]), 0.0
+        gradient, exps, loss = _memory.empty_like(logits), _memory.empty_like(logits[:rows]), 0.0
         for i in range(0, N, rows):
             x, out, here = logits[i : i + rows], gradient[i : i + rows], at_label[i : i + rows] - i * K
             loss += _block(x, first[: len(x)], here, exps[: len(x)], out, ones, N)
@@ -57,8 +61,7 @@ def _block(x, first, at_label, exps, gradient, ones, N):
     exps.put(at_label, 0)
     others = _row_sums(exps, ones)
     total = others + own
-    total *= N
-    np.divide(1, total, total)
+    np.divide(1 / N, total, total)
     np.multiply(exps, total[:, None], gradient)
     gradient.put(at_label, -others * total)
     # Nothing cancels here: the label is the peak and own is 1, or others is at least 1.
@@ -66,7 +69,7 @@ def _block(x, first, at_label, exps, gradient, ones, N):
     losses = np.log1p(others, others)
     peak -= x.take(at_label)
     losses += peak
-    return float(losses.sum()) / N
+    return float(np.add.reduce(losses)) / N
 
 
 def _row_sums(a, ones):
@@ -76,7 +79,7 @@ def _row_sums(a, ones):
     total = np.zeros(len(a))
     for i in range(0, a.shape[1], len(ones)):
         run = a[:, i : i + len(ones)]
-        total += run.dot(ones[: run.shape[1]])
+        total += run @ ones[: run.shape[1]]  # dot would copy the run
     return total.astype(a.dtype)
 
 
@@ -84,14 +87,14 @@ def _check_pair(logits, labels):
     """Check the arguments; return where each row begins, and has its label, in the flattened logits."""
     if logits.ndim != 2 or logits.shape[1] == 0:
         raise ValueError(f"logits has shape {logits.shape}; expected (N, K), K at least 1")
-    if logits.dtype not in (np.float32, np.float64):
+    if logits.dtype not in ONES:
         raise ValueError(f"logits has dtype {logits.dtype}; expected float32 or float64")
     N, K = logits.shape
     if labels.shape != (N,):
         raise ValueError(f"labels has shape {labels.shape}; expected {(N,)}, one a row of logits")
     if labels.dtype.kind not in "iu":
         raise ValueError(f"labels has dtype {labels.dtype}; expected integers")
-    if N and not 0 <= labels.min() <= labels.max() < K:
+    if N and not 0 <= np.minimum.reduce(labels) <= np.maximum.reduce(labels) < K:
         raise ValueError(f"labels has entries from {labels.min()} to {labels.max()}; expected 0 to {K - 1}")
     first = np.arange(0, N * K, K)
     return first, first + labels.astype(np.intp, copy=False)

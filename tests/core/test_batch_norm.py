@@ -65,6 +65,14 @@ def test_blocks_and_runs_of_any_size(shape, monkeypatch):
         agree(*both(*arrays), np.float64)
 
 
+@pytest.mark.parametrize("shape", [(20_000, 3), (9, 300), (3, 2, 80, 70)])
+def test_long_rows_and_columns(shape):
+    with np.errstate():
+        np.setbufsize(4096)
+        agree(*both(*draw(shape, np.float32)), np.float32, scale=0.1)
+        assert np.getbufsize() == 4096
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_exact_where_the_input_is_normalised(dtype):
     """Of ones and minus ones in equal number the mean is 0 and the variance 1: small integers stay exact."""

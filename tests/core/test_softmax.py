@@ -53,7 +53,11 @@ def test_blocks_and_runs_of_any_size(dtype, monkeypatch):
 
 
 def test_many_classes():
-    agree(*draw(3, 100_003, np.float32))
+    with np.errstate():
+        np.setbufsize(4096)
+        for K in (500, 100_003):
+            agree(*draw(3, K, np.float32))
+        assert np.getbufsize() == 4096
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -115,6 +119,7 @@ NAN, INF = np.nan, np.inf
         ("logits", np.zeros((2, 3), int), [0, 1]),
         ("logits", np.zeros((2, 3), np.float16), [0, 1]),
         ("logits", np.zeros((2, 3), object), [0, 1]),
+        ("logits", np.zeros((2, 3), np.dtype(np.float32).newbyteorder()), [0, 1]),
         ("logits", [[0, NAN, 1], [0.0, 0, 0]], [0, 1]),
         ("logits", [[0, INF, 1], [0.0, 0, 0]], [0, 1]),
         ("logits", [[0, INF, 1], [0.0, 0, 0]], [1, 1]),
