@@ -186,7 +186,7 @@ def test_a_filtered_view_can_be_linked_and_copied(open_page, address):
 def test_an_address_that_names_no_option_hides_nothing(open_page, found):
     page = open_page("claims/?chapter=nothing&kind=&color=red")
     assert len(rows(page)) == len(found)
-    assert control(page, "Chapter").input_value() == ""
+    assert control(page, "Chapter").evaluate("select => select.selectedIndex") == 0
 
 
 def test_the_filters_by_keyboard(open_page):
