@@ -12,6 +12,7 @@ import numpy as np
 from dlnotes.core import _memory
 
 BLOCK = 1 << 19  # bytes of an operand that is worked on at once: three of them stay in the second cache
+NO_VARIANCE = "eps is 0 in the precision of x; expected more, as a feature has no variance"
 RUN = 4096  # terms that are added up in the precision of x; such sums are added up in float64
 
 
@@ -43,6 +44,8 @@ def forward(x, gamma, beta, *, eps=1e-5):
         gamma, beta: (D,) or (C,), the scale and the shift, of the dtype of x.
         eps: added to the biased variance, in the units of x squared. Not negative.
 
+    What is saved refers to x: do not write to x before ``backward``.
+
     Raises:
         ValueError: a shape, a dtype or eps is not as said; or eps is 0 in the precision of x, and a feature has no
             variance.
@@ -55,6 +58,8 @@ def forward(x, gamma, beta, *, eps=1e-5):
     if not (mean * mean <= 8 * variance).all():
         x = (_images(x) - _columns(_images(x), mean)[0]).reshape(x.shape)
         mean, variance = _statistics(x)
+    if eps == 0 and not variance.astype(x.dtype).all():  # a variance below the precision of x
+        raise ValueError(NO_VARIANCE)
     inv_std = 1 / np.sqrt(variance + eps)
     slope = gamma * inv_std
     y, images = _memory.empty_like(x), _images(x)
@@ -166,5 +171,5 @@ def _check_input(x, gamma, beta, eps):
     eps = x.dtype.type(eps)
     # A constant's variance may be rounded to more than 0, so constants are looked for as such.
     if eps == 0 and not (x.size and np.ptp(x, (0, *range(2, x.ndim))).all()):
-        raise ValueError("eps is 0 in the precision of x; expected more, as a feature has no variance")
+        raise ValueError(NO_VARIANCE)
     return eps

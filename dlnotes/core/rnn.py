@@ -34,7 +34,8 @@ class Gradients:
 def forward(x, h0, W, U):
     """Return ``(h, saved)``, h_t = sigmoid(W h_{t-1} + U x_t), as ``dlnotes.bptt.forward``.
 
-    A state is right to some roundings of 1: one far below 1e-7 in float32, or 1e-16 in float64, may come out as 0.
+    The pre-activation is right to some roundings of 1 plus the sum of the sizes of its row of W; so a state far below
+    1e-7 in float32, or 1e-16 in float64, may come out as 0. The chapter's function has no such limit.
 
     Args:
         x: (T, B, D), float32 or float64: B sequences of T inputs.

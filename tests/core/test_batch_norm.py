@@ -99,6 +99,13 @@ def test_constant_feature(shape, value):
         batch_norm.forward(x, gamma, beta, eps=0)
 
 
+@pytest.mark.parametrize(("dtype", "scale"), [(np.float32, 1e-30), (np.float64, 1e-170)])
+def test_a_variance_below_the_precision_needs_eps(dtype, scale):
+    x, gamma, beta, _ = draw((6, 3), dtype)
+    with pytest.raises(ValueError, match=r"^eps is 0 in the precision of x"):
+        batch_norm.forward(x * dtype(scale), gamma, beta, eps=0)
+
+
 @pytest.mark.parametrize("shape", [(0, 3), (0, 3, 4, 5)])
 def test_no_example(shape):
     x, gamma, beta, dy = draw(shape, np.float32)
