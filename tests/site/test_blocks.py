@@ -16,7 +16,7 @@ import markdown
 import pytest
 from mkdocs.config import load_config
 
-from dlnotes._site import evidence, question
+from dlnotes._site import evidence, pages, question
 from dlnotes._site.page import PageError
 
 ROOT = Path(__file__).parents[2]
@@ -327,7 +327,7 @@ def test_a_figure_is_drawn_with_its_words(book, convert):
 
 def test_an_answer_carries_the_ids_of_its_questions(book, convert):
     page = convert()
-    assert "Answers small.1small.2 Add." in visible(page)
+    assert "Answers small.1#small.2# Add." in visible(page)
     assert [f'<code id="small.{k}">' in page for k in (1, 2, 3)] == [True, True, False]
 
 
@@ -368,8 +368,18 @@ def test_the_ledger_has_a_row_for_each_claim(book, convert):
         "wrong-total": ("failed", "failed", 1),
     }
     assert '<a href="../chapters/small/#small-total">' in page
-    assert '<tr id="small-total" data-chapter="small" data-kind="exact measured" data-question="small.1' in page
+    assert '<tr id="small-total" data-chapter="small" data-kind="exact measured" data-question="">' in page
     assert 'data-chapter="wrong" data-kind="exact" data-question=""' in page
+
+
+def test_a_claim_has_the_questions_of_every_block_around_it(tmp_path):
+    inner = "//// question | small.2\n\n/// claim | Inside\n    id: inside\n///\n////\n"
+    text = f"# T\n\n///// question | small.1, small.3\n\n{inner}\n/////\n\n/// claim | After\n    id: after\n///\n"
+    (tmp_path / "page.md").write_text(text, encoding="utf-8")
+    read = pages.read_page(tmp_path / "page.md")
+    asked = {block.id: block.questions for block in read.claims}
+    assert asked == {"inside": ("small.1", "small.3", "small.2"), "after": ()}
+    assert read.faults == []
 
 
 def test_a_claim_leads_to_its_row_and_can_be_cited(book, convert, monkeypatch):
