@@ -153,6 +153,18 @@ def test_each_machine_is_beside_the_goal(results):
     assert [row[4] for row in shown().rows if row[2:3] == ["other"] and "9 x 9" not in row[0]] == ["0.45 ✗"] * 2
 
 
+def test_a_work_without_goals_that_no_machine_measured_says_so(results, tmp_path, monkeypatch):
+    monkeypatch.setattr(timings, "BENCHMARKS", tmp_path)
+    (tmp_path / "bench_sums.py").write_text('race(work="sum of four")', encoding="utf-8")
+    results(ROW)
+    text = markdown.markdown(
+        "/// timings | sum of four\n    device: cuda\n///\n", extensions=["dlnotes._site.timings", "attr_list"]
+    )
+    assert "<p>Not measured: no run on such a machine yet.</p>" in text
+    with pytest.raises(PageError, match="no such work on cuda"):
+        shown("cuda", work="sum of")
+
+
 def test_a_work_that_nobody_knows_is_an_error(results):
     results(ROW)
     with pytest.raises(PageError, match="no such work on cpu"):
