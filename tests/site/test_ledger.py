@@ -31,6 +31,9 @@ def open_page(browser, address):
         contexts[-1].set_default_timeout(10_000)
         page = contexts[-1].new_page()
         page.goto(f"{address}/{path}", wait_until="networkidle")
+        page.wait_for_load_state("load")  # a large table is still read when the network is idle
+        if options.get("java_script_enabled", True):
+            page.wait_for_function("!document.querySelector('.dl-ledger:not([data-ready])')")
         return page
 
     yield open_

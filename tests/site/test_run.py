@@ -23,7 +23,7 @@ site_name: Snippets
 strict: true
 theme: {name: material, font: false, features: [navigation.instant, content.code.copy]}
 plugins: []
-extra_css: [assets/run.css]
+extra_css: [assets/run.css, assets/print.css]
 extra_javascript: [assets/run.js]
 markdown_extensions:
   - attr_list
@@ -88,7 +88,7 @@ def project(tmp_path_factory) -> Path:
     (root / "docs" / "assets").mkdir(parents=True)
     (root / "docs" / "deep" / "down").mkdir(parents=True)
     shutil.copy("pyproject.toml", root)
-    for asset in ["run.js", "run-worker.js", "run.css"]:
+    for asset in ["run.js", "run-worker.js", "run.css", "print.css"]:
         shutil.copy(Path("docs", "assets", asset), root / "docs" / "assets")
     (root / "README.md").write_text("# A copy\n")
     (root / "LICENSE").write_text("Any.\n")
