@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dlnotes.batch_norm import Gradients
 from dlnotes.core import _memory
 
 BLOCK = 1 << 19  # bytes of an operand that is worked on at once: three of them stay in the second cache
@@ -24,15 +25,6 @@ class Saved:
     mean: np.ndarray  # (D,), float64: of this x
     inv_std: np.ndarray  # (D,), float64: 1 / sqrt(v + eps)
     gamma: np.ndarray  # (D,): the scale
-
-
-@dataclass(frozen=True)
-class Gradients:
-    """Gradients of the loss; each has the shape of what it belongs to."""
-
-    dx: np.ndarray  # as x
-    dgamma: np.ndarray  # (D,)
-    dbeta: np.ndarray  # (D,)
 
 
 @np.errstate()  # on its end, NumPy's buffer has its size again

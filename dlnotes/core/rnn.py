@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dlnotes.bptt import Gradients
+
 BLOCK = 1 << 20  # bytes of states that are worked on at once
 
 
@@ -19,16 +21,6 @@ class Saved:
     states: np.ndarray  # (T + 1, B, H): h0, then h
     W: np.ndarray  # (H, H)
     U: np.ndarray  # (H, D)
-
-
-@dataclass(frozen=True)
-class Gradients:
-    """Gradients of the loss; each has the shape of what it belongs to."""
-
-    dW: np.ndarray  # (H, H), summed over steps and sequences
-    dU: np.ndarray  # (H, D), summed over steps and sequences
-    dx: np.ndarray  # (T, B, D)
-    dh0: np.ndarray  # (B, H)
 
 
 def forward(x, h0, W, U):
