@@ -2,9 +2,12 @@
 
 /// claim | Two means are subtracted from the gradient
     id: batch-norm-input-gradient
+    uses: batch-norm-forward, batch-norm-x-hat-variance
 
 $$...$$
 ///
+
+`uses` names the claims that this one takes as known. The graph is drawn from it.
 """
 
 import html
@@ -21,7 +24,7 @@ from pymdownx.blocks.block import Block
 from dlnotes import check
 from dlnotes._site import evidence, page, pages, question, quote
 
-LEDGER = pages.Page(Path("docs/claims.md"))
+LEDGER, GRAPH = pages.Page(Path("docs/claims.md")), pages.Page(Path("docs/graph.md"))
 MARKS = {"held": "✓", "rejected": "✓", "failed": "✗", "not run": "–"}
 
 
@@ -149,7 +152,10 @@ def _fold(summary: str, body: str) -> str:
 class Claim(Block):
     NAME = "claim"
     ARGUMENT = True
-    OPTIONS: ClassVar = {"id": ["", None]}  # any value: what is wrong with it is said below, not by a silent fallback
+    OPTIONS: ClassVar = {
+        "id": ["", None],
+        "uses": ["", None],
+    }  # any value: what is wrong with it is said below, not by a silent fallback
 
     def on_create(self, parent):
         ident = str(self.options["id"])
@@ -174,12 +180,26 @@ class Claim(Block):
             wrong = ["this claim is drawn and not read: is it indented, quoted or in a list?"]
         line = shown.line + 1 if shown else 1  # where the id stands
         content = "".join(page.problem(self.md, why, find=line, ident=ident) for why in wrong)
-        content += evidence_html(record, book.tests_of(ident), ident) + self._tools(record, ident)
+        content += evidence_html(record, book.tests_of(ident), ident)
+        content += self._neighbours(book, ident) + self._tools(record, ident)
         block.set("class", f"dl-claim {record.status.replace(' ', '-') if record else 'not-run'}")
         ElementTree.SubElement(block, "div", {"class": "dl-evidence"}).text = self.md.htmlStash.store(content)
 
+    def _neighbours(self, book, ident):
+        """The claims that this one uses, and those that use it."""
+        uses, users = book.claims[ident][1].uses if ident in book.claims else (), book.users.get(ident, ())
+        rows = []
+        for said, idents in (("Uses", uses), ("Used by", users)):
+            found = [book.claims[name] for name in idents if name in book.claims]
+            links = [
+                f'<li><a href="{question.link(self.md, where, block.id)}">{html.escape(block.title)}</a></li>'
+                for where, block in found
+            ]
+            rows.append(f"<p>{said}:</p><ul>{''.join(links)}</ul>" if links else "")
+        return _fold(f"Uses {len(uses)}, used by {len(users)}", "".join(rows)) if any(rows) else ""
+
     def _tools(self, record, ident):
-        """The way to the claim's row in the ledger, and its citation, to which links.js adds the address."""
+        """The ways to it in the ledger and in the graph, and its citation, to which links.js adds the address."""
         row = question.link(self.md, LEDGER, ident)
         when = "Not checked yet."
         if record:
@@ -187,7 +207,9 @@ class Claim(Block):
             when = f"{verdict} {record.run['date']}, commit {record.run['commit'] or 'none'}."
         said = html.escape(f"“{self.argument.strip()}” ({ident}), dlnotes. {{address}} {when}")
         cite = f'<button type="button" class="dl-cite" data-cite="{said}">Cite this claim</button>'
-        return f'<p class="dl-tools" data-search-exclude="true"><a href="{row}">In the ledger</a> {cite}</p>'
+        drawn = question.link(self.md, GRAPH, ident)
+        ways = f'<a href="{row}">In the ledger</a> <a href="{drawn}">In the graph</a>'
+        return f'<p class="dl-tools" data-search-exclude="true">{ways} {cite}</p>'
 
 
 class _Agreement(Preprocessor):

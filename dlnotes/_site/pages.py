@@ -8,6 +8,7 @@ import functools
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from dlnotes._site.page import UNREAD
@@ -34,6 +35,7 @@ class Block:
     title: str
     tex: tuple[str, ...]
     questions: tuple[str, ...] = ()  # those whose block surrounds it
+    uses: tuple[str, ...] = ()  # the claims that it takes as known
 
 
 @dataclass
@@ -54,7 +56,7 @@ class Page:
 
 # The blocks of this site, and whether they take an argument.
 BLOCKS = {"claim": True, "figure": True, "question": True, "quote": True, "see": True, "timings": True}
-BLOCKS |= {"chapters": False, "ledger": False, "questions": False, "totals": False}
+BLOCKS |= {"chapters": False, "graph": False, "ledger": False, "questions": False, "totals": False}
 
 _BLOCK = re.compile(r"^(?P<before>[\s>*+-]*)(?P<slashes>/{3,})\s*(?P<name>\w*)\s*(?P<bar>\|?)\s*(?P<argument>.*?)\s*$")
 _FENCE = re.compile(r"^(?P<before>[\s>*+-]*)(?P<marks>`{3,}|~{3,})(?P<header>.*)$")
@@ -64,7 +66,7 @@ def read_page(path: Path) -> Page:
     page = Page(path)
     rows = path.read_text(encoding="utf-8").splitlines()
     fence: tuple[int, re.Match] | None = None  # an open fence: line, header
-    stack: list[tuple[int, str, re.Match]] = []  # open blocks: line, id or name, header
+    stack: list[tuple[int, dict, re.Match]] = []  # open blocks: line, options, header
     comment = False
     for number, row in enumerate(rows, 1):
         if fence:
@@ -79,7 +81,9 @@ def read_page(path: Path) -> Page:
             _read_block(page, stack, match, number, rows)
         elif not page.title and row.startswith("# "):
             page.title = row[2:].strip()
-    page.faults += [(line, ident or block["name"], "this block is not closed") for line, ident, block in stack]
+    page.faults += [
+        (line, options.get("id") or block["name"], "this block is not closed") for line, options, block in stack
+    ]
     if fence:
         ident = re.search(r"#([^\s}]+)", fence[1]["header"])
         page.faults.append((fence[0], ident[1] if ident else "fence", "this fence is not closed"))
@@ -104,19 +108,19 @@ def _read_block(page: Page, stack: list, match: re.Match, line: int, rows: list[
     slashes, name, argument = len(match["slashes"]), match["name"].lower(), match["argument"]
     if not match["name"]:
         if stack and len(stack[-1][2]["slashes"]) == slashes:
-            first, ident, opened = stack.pop()
+            first, options, opened = stack.pop()
             if opened["name"].lower() == "claim":
-                around = [part for _, _, block in stack if block["name"] == "question" for part in _parts(block)]
-                _read_claim(page, first, ident, opened, rows[first : line - 1], tuple(around))
+                asked = [
+                    part for _, _, block in stack if block["name"] == "question" for part in parts(block["argument"])
+                ]
+                _read_claim(page, first, options, opened["argument"], rows[first : line - 1], asked)
         else:
             page.faults.append((line, match["slashes"], "this closes no block"))
         return
-    ident = ""
-    if name == "claim":
-        option = rows[line].lstrip(" >*+-") if line < len(rows) else ""
-        ident = option.removeprefix("id:").strip() if option.startswith("id:") else ""
-    elif name == "question":
-        for question in _parts(match):
+    options = _options(rows[line:]) if name == "claim" else {}
+    ident = options.get("id", "")
+    if name == "question":
+        for question in parts(argument):
             if question in page.questions:
                 page.faults.append((line, question, "answered twice on this page"))
             page.questions.setdefault(question, line)
@@ -127,19 +131,33 @@ def _read_block(page: Page, stack: list, match: re.Match, line: int, rows: list[
     if stack and len(stack[-1][2]["slashes"]) <= slashes:
         message = f"inside {stack[-1][2]['name']}, which needs more slashes than what it contains"
         page.faults.append((line, name, message))
-    stack.append((line, ident, match))
+    stack.append((line, options, match))
 
 
-def _parts(question: re.Match) -> list[str]:
-    """The ids that the first line of a block of questions names."""
-    return [part.strip() for part in question["argument"].split(",")]
+def parts(listed: str) -> list[str]:
+    """The ids that stand between commas."""
+    return [part.strip() for part in listed.split(",")]
 
 
-def _read_claim(page: Page, line: int, ident: str, match: re.Match, body: list[str], questions: tuple) -> None:
-    text = "\n".join(body)
+def _options(rows: list[str]) -> dict[str, str]:
+    """The options of a claim: the rows `name: value` under its first line. Ids may go on on the next, indented row."""
+    options, name = {}, ""
+    for row in rows:
+        text = row.lstrip(" >*+-")
+        option = re.match(r"(id|uses):(.*)", text)
+        if not option and not (name and re.fullmatch(r" {4,}[\w\s,-]+", row)):
+            break
+        name, value = option.groups() if option else (name, options[name] + " " + text)
+        options[name] = value.strip()
+    return options
+
+
+def _read_claim(page: Page, line: int, options: dict, title: str, body: list[str], questions: list[str]) -> None:
+    ident, text = options.get("id", ""), "\n".join(body)
     formulas = re.findall(r"\$\$(.+?)\$\$", text, re.S)
     tex = tuple(map(strip_label, formulas))
-    page.claims.append(Block(page.path, line, ident, match["argument"], tex, questions))
+    uses = parts(options["uses"]) if "uses" in options else []
+    page.claims.append(Block(page.path, line, ident, title, tex, tuple(questions), tuple(uses)))
     if re.search(r"\\[\[(]|\\begin\b", re.sub(r"\$\$.+?\$\$|\$[^$]+\$|`[^`]+`", "", text, flags=re.S)):
         page.faults.append((line, ident, "a formula of a claim stands between dollars, or it is tied to no test"))
 
@@ -265,6 +283,20 @@ class Book:
         return next((t for t in self.tests if ident in t.ids), None)
 
     @functools.cached_property
+    def claims(self) -> dict[str, tuple[Page, Block]]:
+        """Claim id -> the page that states it, and the claim, in the order of the pages."""
+        return {block.id: (page, block) for page in self.pages for block in page.claims}
+
+    @functools.cached_property
+    def users(self) -> dict[str, list[str]]:
+        """Claim id -> the claims that use it."""
+        found: dict[str, list[str]] = {}
+        for ident, (_, block) in self.claims.items():
+            for used in block.uses:
+                found.setdefault(used, []).append(ident)
+        return found
+
+    @functools.cached_property
     def faults(self) -> list["Fault"]:
         """Every way in which pages and tests do not fit together."""
         return disagreements(self)
@@ -339,6 +371,29 @@ def disagreements(of: Book) -> list[Fault]:
             elif ident in tests.slips and ident not in tests.witnesses:
                 faults.append(Fault(tests.path, line, ident, "a slip without a witness"))
         faults += _formulas(of, tests)
+    return faults + _uses(of)
+
+
+def _uses(of: Book) -> list[Fault]:
+    """Where a claim uses what is no claim, or in the end itself."""
+    faults = []
+    claims = {block.id: block for page in of.pages for block in page.claims}
+    for block in claims.values():
+        for used, times in Counter(block.uses).items():
+            why = f"it uses {used or 'nothing, between two commas'}"
+            if used not in claims:
+                faults.append(Fault(block.path, block.line, block.id, f"{why}, which is no claim"))
+            if times > 1:
+                faults.append(Fault(block.path, block.line, block.id, f"{why} twice"))
+    try:
+        TopologicalSorter({block.id: block.uses for block in claims.values()}).prepare()
+    except CycleError as error:
+        *circle, _ = reversed(error.args[1])  # graphlib tells it from what is used to what uses it, and closes it
+        start = circle.index(min(circle))
+        circle = circle[start:] + circle[:start]
+        block = claims[circle[0]]
+        why = "a claim cannot rest on itself: " + " uses ".join([*circle, circle[0]])
+        faults.append(Fault(block.path, block.line, block.id, why))
     return faults
 
 
