@@ -27,7 +27,8 @@ SHAPES = {
 WIDTH = 760  # of every drawing, in the units that its letters are 12 of
 MARGIN = 170  # left of a page's claims, where the arcs are
 ROW = 20  # from claim to claim
-BAND, STEP = 58, 9.6  # from page to page, and from claim to claim, in the drawing of the book
+NAMES = 268  # left of the first claims in the drawing of the book
+BAND, STEP = 52, 8  # there, from page to page, and from claim to claim
 
 
 @dataclass(frozen=True)
@@ -139,10 +140,10 @@ class Graph(Block):
                 f'<a href="#{where.path.stem}"><text x="4" y="{y + 4:g}">{html.escape(where.title)}</text></a>'
             )
             for column, block in enumerate(where.claims):
-                nodes[block.id] = self._node(block.id, WIDTH - STEP * (len(where.claims) - column), y)
+                nodes[block.id] = self._node(block.id, NAMES + STEP * column, y)
         marks = []
         for place, node in enumerate(nodes.values()):
-            body = f"<title>{html.escape(node.block.title)}</title>{_mark(node, ' scale(.7)')}"
+            body = f"<title>{html.escape(node.block.title)}</title>{_mark(node, ' scale(.6)')}"
             marks.append(self._link(node, place, body, ' tabindex="-1"'))
         label = "The book: every claim, and what it uses"
         return _svg(label, BAND * len(stated) + 6, [*_edges(nodes, _bow), *names, *marks])
