@@ -28,7 +28,7 @@ WIDTH = 760  # of every drawing, in the units that its letters are 12 of
 MARGIN = 170  # left of a page's claims, where the arcs are
 ROW = 20  # from claim to claim
 NAMES = 268  # left of the first claims in the drawing of the book
-BAND, STEP = 52, 8  # there, from page to page, and from claim to claim
+BAND, STEP = 52, 7.8  # there, from page to page, and from claim to claim
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,8 @@ class Graph(Block):
                 )
                 continue
             users = {self.book.page_of(user).title for user in self.book.users.get(ident, ()) if user not in own}
-            also = f'<tspan dx="8">→ {html.escape(", ".join(sorted(users)))}</tspan>' if users else ""
+            told = ", ".join(sorted(users)) if len(users) < 3 else f"{len(users)} other pages"
+            also = f'<tspan dx="8">→ {html.escape(told)}</tspan>' if users else ""
             body = f'{_mark(node)}<text x="{MARGIN + 12}" y="{node.y + 4:g}">{title}{also}</text>'
             drawn.append(self._link(node, place, body, f' id="{ident}"'))
         return _svg(f"{where.title}: what each claim uses", y - ROW / 2 + 4, [*_edges(rows, _arc), *drawn])
