@@ -64,13 +64,13 @@ def _svg(label: str, height: float, drawn: list[str]) -> str:
     )
 
 
-def _edges(nodes: dict[str, Node], path) -> list[str]:
-    """A path from every claim to each claim that it uses, if both are drawn. graph.js finds them by their numbers."""
+def _edges(nodes: dict[str, Node], users: list[str], path) -> list[str]:
+    """A path from each of these claims to each claim that it uses. graph.js finds the two by their places."""
     place = {ident: k for k, ident in enumerate(nodes)}
     return [
-        f'<path class="dl-use" data-use="{place[ident]} {place[used]}" d="{path(node, nodes[used])}"/>'
-        for ident, node in nodes.items()
-        for used in node.block.uses
+        f'<path class="dl-use" data-use="{place[ident]} {place[used]}" d="{path(nodes[ident], nodes[used])}"/>'
+        for ident in users
+        for used in nodes[ident].block.uses
         if used in nodes
     ]
 
@@ -146,7 +146,7 @@ class Graph(Block):
             body = f"<title>{html.escape(node.block.title)}</title>{_mark(node, ' scale(.6)')}"
             marks.append(self._link(node, place, body, ' tabindex="-1"'))
         label = "The book: every claim, and what it uses"
-        return _svg(label, BAND * len(stated) + 6, [*_edges(nodes, _bow), *names, *marks])
+        return _svg(label, BAND * len(stated) + 6, [*_edges(nodes, [*nodes], _bow), *names, *marks])
 
     def _page(self, where):
         """The claims of a page, below those of other pages that they use."""
@@ -172,7 +172,7 @@ class Graph(Block):
             also = f'<tspan dx="8">→ {html.escape(told)}</tspan>' if users else ""
             body = f'{_mark(node)}<text x="{MARGIN + 12}" y="{node.y + 4:g}">{title}{also}</text>'
             drawn.append(self._link(node, place, body, f' id="{ident}"'))
-        return _svg(f"{where.title}: what each claim uses", y - ROW / 2 + 4, [*_edges(rows, _arc), *drawn])
+        return _svg(f"{where.title}: what each claim uses", y - ROW / 2 + 4, [*_edges(rows, own, _arc), *drawn])
 
 
 class Extension(BlocksExtension):
