@@ -163,7 +163,7 @@ def test_the_sentence_counts_claims_and_uses(graph, declared):
 
 
 def test_pointing_at_a_claim_or_reaching_it_by_keyboard_lights_its_uses(graph, declared):
-    ident = "batch-norm-jacobian"
+    ident = "batch-norm-input-gradient"  # it uses one, and more use it
     row = graph.locator(f"[id='{ident}']")
     lit = f"svg:has([id='{ident}']) [data-use].lit"
     for reach, leave in ((row.hover, lambda: graph.mouse.move(0, 0)), (row.focus, row.blur)):
