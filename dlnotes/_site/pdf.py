@@ -3,8 +3,8 @@
 The pages are put one after another into one page of HTML, in the order of the menu, and Chromium prints it. What paper
 shows and hides is said in docs/assets/print.css, for a chapter alone and for the book.
 
-Chromium cannot say in the contents on which page a chapter begins. So the contents are printed once more when the book
-shows it, and what is drawn on their pages changes places; links, outline and tags are those of the book.
+Chromium cannot write into the contents on which page a chapter begins. So the contents are printed again once the book
+shows it, and what is drawn then replaces what was drawn first. Links, outline and tags stay those of the first print.
 """
 
 import datetime

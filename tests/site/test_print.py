@@ -102,6 +102,19 @@ def test_nothing_is_wider_than_the_paper(browser, address, path):
     assert wide == []
 
 
+def test_no_word_is_broken_or_cut_in_the_head_of_the_ledger(browser, address):
+    page = browser.new_page(viewport={"width": 673, "height": 1000}, java_script_enabled=False)
+    page.goto(f"{address}/claims/")
+    page.emulate_media(media="print")
+    heads = page.evaluate(
+        """() => [...document.querySelectorAll(".dl-ledger th")].filter(e => e.checkVisibility())
+            .map(e => [e.textContent, getComputedStyle(e).overflowWrap, e.scrollWidth <= e.clientWidth])"""
+    )
+    page.close()
+    assert len(heads) == 8
+    assert [head for head in heads if head[1:] != ["normal", True]] == []
+
+
 # --- the book ---------------------------------------------------------------------------------------------------------
 
 
