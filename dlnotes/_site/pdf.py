@@ -2,10 +2,14 @@
 
 The pages are put one after another into one page of HTML, in the order of the menu, and Chromium prints it. What paper
 shows and hides is said in docs/assets/print.css, for a chapter alone and for the book.
+
+Chromium cannot write into the contents on which page a chapter begins. So the contents are printed again once the book
+shows it, and what is drawn then replaces what was drawn first. Links, outline and tags stay those of the first print.
 """
 
 import datetime
 import html
+import io
 import re
 import subprocess
 import sys
@@ -15,6 +19,8 @@ from pathlib import Path
 from urllib.parse import urldefrag, urljoin
 
 import yaml
+from pypdf import PdfReader, PdfWriter
+from pypdf.generic import NameObject
 
 from dlnotes._site import chromium
 
@@ -25,6 +31,13 @@ _ARTICLE = re.compile(r'<article class="md-content__inner[^>]*>(.*)</article>', 
 _HEADING = re.compile(r"<h1\b[^>]*>(.*?)</h1>", re.S)
 # The folds below a claim. Paper hides them, and without them Chromium has half as much to lay out.
 _FOLDS = re.compile(r'(<p class="dl-verdict.*?</p>)(?:<details>.*?</details>)+', re.S)
+_NO_NUMBER = "000"  # stands in the contents until the book is printed
+# Leaves the title and the contents: to print them again takes no time.
+_NUMBERED = """numbers => {
+    for (const link of document.querySelectorAll(".dl-book-contents a"))
+        link.querySelector(".dl-book-number").textContent = numbers[link.hash.slice(1)];
+    for (const page of document.querySelectorAll(".dl-book-page")) page.remove();
+}"""
 _POINTS_BY_ID = {"for", "aria-labelledby", "aria-describedby", "aria-controls"}
 
 
@@ -112,7 +125,8 @@ def combined(site: Path, book: list[Page], *, made: str) -> str:
         if page.part != part and page.part:
             contents.append(f'</ol><p class="dl-book-part">{page.part}</p><ol>')
         part = page.part
-        contents.append(f'<li><a href="#{page.key}">{title if page.url else "About this book"}</a></li>')
+        entry = f'{title if page.url else "About this book"} <span class="dl-book-number">{_NO_NUMBER}</span>'
+        contents.append(f'<li><a href="#{page.key}">{entry}</a></li>')
         body = _moved(page, _FOLDS.sub(r"\1", body), keys)
         bodies.append(f'<section class="dl-book-page" id="{page.key}">{body}</section>')
     title = re.search(r'<meta name="description" content="([^"]*)"', first)[1]
@@ -123,6 +137,16 @@ def combined(site: Path, book: list[Page], *, made: str) -> str:
         f'<nav class="dl-book-contents"><h1>Contents</h1><ol>{"".join(contents)}</ol></nav>'
         f"{''.join(bodies)}</main></body></html>"
     )
+
+
+def begins(book: PdfReader | PdfWriter) -> dict[str, int]:
+    """The page on which each page of the site begins, by its key. The title is page 1, as in the foot."""
+    places = book.named_destinations.items()
+    return {
+        name.removeprefix("/"): book.get_destination_page_number(place) + 1
+        for name, place in places
+        if "--" not in name
+    }
 
 
 def print_(browser, site: Path, book: str, target: Path, *, foot: str) -> None:
@@ -140,21 +164,33 @@ def print_(browser, site: Path, book: str, target: Path, *, foot: str) -> None:
 
     page.route("**/*", answer)
     page.goto(HOST, wait_until="load", timeout=300_000)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    numbers = '<span class="pageNumber"></span> / <span class="totalPages"></span>'
-    style = (
-        "font: 8px sans-serif; color: #666; width: 100%; margin: 0 16mm; display: flex; justify-content: space-between"
-    )
-    page.pdf(
-        path=target,
-        prefer_css_page_size=True,
-        outline=True,  # the headings, beside the page in a reader
-        tagged=True,
-        display_header_footer=True,
-        header_template="<span></span>",
-        footer_template=f'<div style="{style}"><span>{foot}</span><span>{numbers}</span></div>',
-    )
+
+    def printed(total: str) -> bytes:
+        style = (
+            "font: 8px sans-serif; color: #666; width: 100%; margin: 0 16mm; display: flex; "
+            "justify-content: space-between"
+        )
+        numbers = f'<span class="pageNumber"></span> / {total}'
+        return page.pdf(
+            prefer_css_page_size=True,
+            outline=True,  # the headings, beside the page in a reader
+            tagged=True,
+            display_header_footer=True,
+            header_template="<span></span>",
+            footer_template=f'<div style="{style}"><span>{foot}</span><span>{numbers}</span></div>',
+        )
+
+    whole = PdfWriter(io.BytesIO(printed('<span class="totalPages"></span>')), incremental=True)
+    numbers = begins(whole)
+    page.evaluate(_NUMBERED, numbers)
+    again = PdfReader(io.BytesIO(printed(str(len(whole.pages)))))
+    front = slice(min(numbers.values()) - 1)
+    for old, new in zip(whole.pages[front], again.pages[front], strict=True):
+        for drawn in ("/Contents", "/Resources"):
+            old[NameObject(drawn)] = new.raw_get(drawn).clone(whole)
     page.close()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    whole.write(target)
 
 
 def stamp() -> str:

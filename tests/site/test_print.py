@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from pypdf import PdfReader
 
 from dlnotes._site import pdf
 
@@ -101,6 +102,19 @@ def test_nothing_is_wider_than_the_paper(browser, address, path):
     assert wide == []
 
 
+def test_no_word_is_broken_or_cut_in_the_head_of_the_ledger(browser, address):
+    page = browser.new_page(viewport={"width": 673, "height": 1000}, java_script_enabled=False)
+    page.goto(f"{address}/claims/")
+    page.emulate_media(media="print")
+    heads = page.evaluate(
+        """() => [...document.querySelectorAll(".dl-ledger th")].filter(e => e.checkVisibility())
+            .map(e => [e.textContent, getComputedStyle(e).overflowWrap, e.scrollWidth <= e.clientWidth])"""
+    )
+    page.close()
+    assert len(heads) == 8
+    assert [head for head in heads if head[1:] != ["normal", True]] == []
+
+
 # --- the book ---------------------------------------------------------------------------------------------------------
 
 
@@ -127,7 +141,7 @@ def test_the_title_says_the_day_and_the_commit(book):
 
 def test_the_contents_link_to_every_page_in_order(book):
     contents = re.search(r'<nav class="dl-book-contents">(.*?)</nav>', book, re.S)[1]
-    linked = re.findall(r'<a href="#([^"]*)">[^<]+</a>', contents)
+    linked = re.findall(r'<a href="#([^"]*)">[^<]+ <span class="dl-book-number">000</span></a>', contents)
     assert linked == [page.key for page in pdf.menu()]
     assert re.findall(r'<section class="dl-book-page" id="([^"]*)"', book) == linked
     assert re.findall(r'dl-book-part">([^<]*)<', contents) == ["Chapters", "Labs", "Reference"]
@@ -160,19 +174,84 @@ def test_claims_keep_their_verdicts_and_lose_their_folds(site, book):
     assert book.count('<section class="dl-claim') == sum(text.count('<section class="dl-claim') for text in pages)
 
 
-def test_a_small_book_is_printed_with_its_outline_and_links(browser, site, tmp_path):
+@pytest.fixture(scope="module")
+def small(site):
+    """A book of three pages whose contents take two sheets."""
     some = [page for page in pdf.menu() if page.url in ("", CHAPTER, "labs/siamese/")]
-    target = tmp_path / "book.pdf"
-    html = pdf.combined(site, some, made="1 May 2026")
-    pdf.print_(browser, site, html, target, foot="dlnotes")
-    data = target.read_bytes()  # Chromium packs what is drawn, and leaves the rest readable
+    tall = "<style>.dl-book-contents li { height: 150mm }</style></head>"
+    return some, pdf.combined(site, some, made="1 May 2026").replace("</head>", tall)
+
+
+@pytest.fixture(scope="module")
+def printed(browser, site, small, tmp_path_factory):
+    target = tmp_path_factory.mktemp("print") / "book.pdf"
+    pdf.print_(browser, site, small[1], target, foot="dlnotes")
+    return target
+
+
+def test_a_small_book_is_printed_with_its_outline_and_links(small, printed):
+    some, html = small
+    data = printed.read_bytes()  # Chromium packs what is drawn, and leaves the rest readable
     box = re.search(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", data)
     assert [round(float(side)) for side in box.groups()] == list(A4)
     headings = len(re.findall(r"<h[1-6]\b", html))
-    assert int(re.search(rb"/Type /Outlines\s.*?/Count (\d+)", data, re.S)[1]) == headings
+    assert PdfReader(printed).root_object["/Outlines"]["/Count"] == headings
     led_to = set(re.findall(rb"/Dest /(\S+)", data))
     known = set(re.findall(rb"/(\S+) \[\d+ 0 R /XYZ", data))  # hidden elements are not among them
     assert {page.key.encode() for page in some} < led_to <= known
     assert b"chapters-batch_norm--the-missing-square" in led_to
     left = [float(x) for x in re.findall(rb"/Subtype /Link\s.*?/Rect \[([\d.]+)", data, re.S)]
     assert min(left) >= SIDES - 1
+
+
+def test_the_contents_say_the_page_that_the_foot_of_each_beginning_shows(small, printed):
+    """Read as a reader does: what a sheet begins with, and the number at its foot."""
+    some, html = small
+    sheets = [sheet.extract_text().split("\n") for sheet in PdfReader(printed).pages]
+    begins = {}
+    for lines in sheets:
+        foot = re.fullmatch(rf"dlnotes (\d+) / {len(sheets)}", lines[-1].strip())
+        begins[lines[0].strip()] = int(foot[1])
+    headings = re.findall(r'dl-book-page"[^>]*>.*?<h1\b[^>]*>([^<]*)', html, re.S)
+    assert len(headings) == len(some)
+    contents = " ".join(" ".join(lines[:-1]) for lines in sheets[1 : begins["dlnotes"] - 1])
+    said = [int(number) for number in re.findall(r"\b\d+\b", contents)]
+    assert said == [begins[heading.strip()] for heading in headings]
+    assert said == sorted(set(said))
+    assert said[0] == 4  # behind the title and two sheets of contents
+
+
+def test_the_contents_keep_their_links_and_tags(small, printed):
+    some, _ = small
+    reader = PdfReader(printed)
+    root = reader.root_object
+    assert root["/MarkInfo"]["/Marked"]
+    spoken = root["/StructTreeRoot"]["/ParentTree"]["/Nums"]  # a sheet's number, what its marks stand for, and so on
+    spoken = dict(zip(spoken[::2], spoken[1::2], strict=True))
+    front = reader.pages[:3]
+    links = [note.get_object()["/Dest"] for sheet in front for note in sheet.get("/Annots", [])]
+    assert links == [f"/{page.key}" for page in some]
+    for sheet in front:
+        marks = [int(mark) for mark in re.findall(rb"/MCID (\d+)", sheet.get_contents().get_data())]
+        assert sorted(marks) == list(range(len(spoken[sheet["/StructParents"]].get_object())))
+        assert marks
+
+
+def test_the_numbers_stand_under_one_another_at_the_right(browser, address, small):
+    page = browser.new_page(viewport={"width": 673, "height": 1000}, java_script_enabled=False)
+    page.route(f"{address}/book", lambda route: route.fulfill(body=small[1], content_type="text/html; charset=utf-8"))
+    page.goto(f"{address}/book")
+    page.emulate_media(media="print")
+    edges = """() => [...document.querySelectorAll(".dl-book-contents a")].map(link => {
+        const title = document.createRange();
+        title.selectNodeContents(link.firstChild);
+        const number = link.querySelector(".dl-book-number").getBoundingClientRect();
+        return [title.getBoundingClientRect().right, number.left, number.right].map(Math.round);
+    })"""
+    before = page.evaluate(edges)
+    page.evaluate(pdf._NUMBERED, {page.key: 7 for page in small[0]})
+    assert page.evaluate(edges) == before
+    assert len(before) == len(small[0])
+    assert {right for _, _, right in before} == {673}
+    assert all(title < left for title, left, _ in before)
+    page.close()
