@@ -459,8 +459,8 @@ def shifts():
 
 
 def softmax_shifted(case):
-    # $$ S(\boldsymbol{x} + \boldsymbol{c})_i = \frac{e^{c_i}\, S(\boldsymbol{x})_i}{\sum_j e^{c_j}\,
-    #    S(\boldsymbol{x})_j} $$
+    # $$ S(\mathbf{x} + \mathbf{c})_i = \frac{e^{c_i}\, S(\mathbf{x})_i}{\sum_j e^{c_j}\,
+    #    S(\mathbf{x})_j} $$
     return case.k * normalise(case.t) / (case.k @ normalise(case.t))
 
 
@@ -535,7 +535,7 @@ def all_must_be_large():
 
 
 def next_after_step(case):
-    # $$ \boldsymbol{w}^{(t+1)} = \boldsymbol{w}^{(t)} - \eta\, \nabla f(\boldsymbol{w}^{(t)}) $$
+    # $$ \mathbf{w}^{(t+1)} = \mathbf{w}^{(t)} - \eta\, \nabla f(\mathbf{w}^{(t)}) $$
     return case.w - case.alpha * case.gradient
 
 
@@ -581,8 +581,8 @@ def saddles():
 
 
 def change_along_the_negative_axis(case):
-    # $$ \mathrm{m}(\boldsymbol{w}^\star + t \boldsymbol{u}) - \mathrm{m}(\boldsymbol{w}^\star) = \tfrac12\,
-    #    \lambda\, t^2, \qquad \boldsymbol{H} \boldsymbol{u} = \lambda \boldsymbol{u}, \quad \lVert \boldsymbol{u}
+    # $$ \mathrm{m}(\mathbf{w}^\star + t \mathbf{u}) - \mathrm{m}(\mathbf{w}^\star) = \tfrac12\,
+    #    \lambda\, t^2, \qquad \mathbf{H} \mathbf{u} = \lambda \mathbf{u}, \quad \lVert \mathbf{u}
     #    \rVert = 1 $$
     return -case.q * case.t**2 / 2
 

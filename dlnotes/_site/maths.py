@@ -45,6 +45,9 @@ REFUSED = {
     r"\\begin\{(align|alignat|gather|equation)\}": r"this environment numbers itself: write aligned in $$...$$",
 }
 
+# The letters of KaTeX's AMS font that the site carries: see katex/README.md.
+AMS = set("ABCDEFGHIJKLMNOPQRSTUVWXYZ≲≳⩽⩾")
+
 # strict: refuse what KaTeX would draw with a warning, and a line break outside an environment, which it would skip.
 # trust: refuse \href and its kin, which it would show in red. The macros are copied: a formula may define its own.
 RENDERER = r"""(tex, display) => {
@@ -90,6 +93,9 @@ def render(tex: str, display: bool) -> str:
     answer = _katex()(tex, display)
     if answer.startswith("!"):
         raise TexError(answer[1:])
+    drawn = "".join(re.findall(r'class="[^"]*\b(?:amsrm|mathbb)\b[^"]*">([^<]*)<', answer))
+    if missing := set(html.unescape(drawn)) - AMS:
+        raise TexError(f"{''.join(sorted(missing))}: not in this site's AMS font, see dlnotes/_site/katex/README.md")
     return answer
 
 

@@ -14,6 +14,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from markdown.extensions.toc import TocExtension
 
+from dlnotes._site import maths
 from dlnotes._site.maths import MACROS, TexError, render
 from dlnotes._site.page import PageError
 
@@ -72,6 +73,14 @@ def test_a_formula_is_html_and_mathml(tex, mathml):
     assert mathml in rendered
     assert annotations(rendered) == [tex]
     assert 'class="katex-html" aria-hidden="true"' in rendered
+
+
+def test_a_sign_that_the_fonts_of_the_site_lack_is_refused():
+    assert "≲" in render(r"\mathbb{N} a \lesssim b \geqslant c", False)
+    with pytest.raises(TexError, match="^⋞: not in this site's AMS font"):
+        render(r"a \lesssim b \curlyeqprec c", False)
+    cut = re.search('--text="([^"]*)"', (maths.KATEX.parent / "README.md").read_text(encoding="utf-8"))[1]
+    assert set(cut) == maths.AMS
 
 
 def test_display_differs_from_inline():

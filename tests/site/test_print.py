@@ -87,7 +87,9 @@ def test_paper_is_white_whatever_the_screen(paper):
     assert _style(paper, ".dl-figure svg", "color") == {"rgba(0, 0, 0, 0.87)"}
 
 
-@pytest.mark.parametrize("path", [CHAPTER, "chapters/convolution/", "claims/", "questions/", "graph/", "errata/", "notation/"])
+@pytest.mark.parametrize(
+    "path", [CHAPTER, "chapters/convolution/", "claims/", "questions/", "graph/", "errata/", "notation/"]
+)
 def test_nothing_is_wider_than_the_paper(browser, address, path):
     page = browser.new_page(viewport={"width": 673, "height": 1000})
     page.goto(f"{address}/{path}", wait_until="networkidle")
