@@ -668,8 +668,8 @@ def slopes(points):
 
 
 def saturated():
-    """Four points from 38 on, and four from 0 down."""
-    yield np.array([38.0, 40.0, 100.0, 700.0]), np.array([0.0, -1.0, -20.0, -300.0])
+    """Four points from 38 on, and four from 0 down to -700."""
+    yield np.array([38.0, 40.0, 100.0, 700.0]), np.array([0.0, -1.0, -20.0, -700.0])
 
 
 @claim("bptt-slope-lost", cases=saturated)

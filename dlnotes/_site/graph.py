@@ -128,8 +128,9 @@ class Graph(Block):
         return f'<ul class="dl-legend">{"".join(items)}</ul>'
 
     def _link(self, node, place, body, attributes=""):
+        """`xlink:`, because the theme would write to a plain `href`, which in a drawing cannot be written to."""
         address = question.link(self.md, node.where, node.block.id)
-        return f'<a href="{address}" data-claim="{place}"{attributes}>{body}</a>'
+        return f'<a xlink:href="{address}" data-claim="{place}"{attributes}>{body}</a>'
 
     def _whole(self, stated):
         """A band a page, a mark a claim. The keyboard stops at names: each mark stands in its page's drawing too."""
@@ -137,7 +138,7 @@ class Graph(Block):
         for k, where in enumerate(stated):
             y = BAND * (k + 1) - 8
             names.append(
-                f'<a href="#{where.path.stem}"><text x="4" y="{y + 4:g}">{html.escape(where.title)}</text></a>'
+                f'<a xlink:href="#{where.path.stem}"><text x="4" y="{y + 4:g}">{html.escape(where.title)}</text></a>'
             )
             for column, block in enumerate(where.claims):
                 nodes[block.id] = self._node(block.id, NAMES + STEP * column, y)

@@ -13,6 +13,7 @@ import io
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,10 @@ def menu(config: Path = Path("mkdocs.yml")) -> list[Page]:
 def _moved(page: Page, body: str, keys: dict[str, str]) -> str:
     """The page's HTML with ids of its own, and links that stay inside the book where they can."""
 
-    drawn: set[str] = set()  # the ids of the drawing at hand: two drawings on a page may share names
+    chunks = re.split(r"(<svg\b.*?</svg>)", body, flags=re.S)
+    names = [set(re.findall(r'\sid="([^"]*)"', chunk)) if chunk.startswith("<svg") else set() for chunk in chunks]
+    counts = Counter(name for found in names for name in found)
+    drawn: set[str] = set()  # ids of the drawing at hand that another drawing of the page has too
     number = 0
 
     def ident(name: str) -> str:
@@ -82,9 +86,9 @@ def _moved(page: Page, body: str, keys: dict[str, str]) -> str:
             value = ident(value)
         elif name in _POINTS_BY_ID:
             value = " ".join(map(ident, value.split()))
-        elif name == "xlink:href" or (name == "href" and value.startswith("#")):
-            value = f"#{ident(value[1:])}" if value.startswith("#") and value != "#" else value
-        elif name == "href":
+        elif name in ("href", "xlink:href") and value.startswith("#"):
+            value = f"#{ident(value[1:])}" if value != "#" else value
+        elif name in ("href", "xlink:href"):
             target, anchor = urldefrag(urljoin(HOST + page.url, html.unescape(value)))
             if target.startswith(HOST):
                 if (url := target.removeprefix(HOST).removesuffix("index.html")) not in keys:
@@ -97,8 +101,8 @@ def _moved(page: Page, body: str, keys: dict[str, str]) -> str:
         return f'{match[1]}="{value}"' if '"' not in value else f"{match[1]}='{value}'"
 
     moved = []
-    for number, chunk in enumerate(re.split(r"(<svg\b.*?</svg>)", body, flags=re.S)):  # noqa: B007, read by ident
-        drawn = set(re.findall(r'\sid="([^"]*)"', chunk)) if chunk.startswith("<svg") else set()
+    for number, chunk in enumerate(chunks):
+        drawn = {name for name in names[number] if counts[name] > 1}
         moved.append(_TAG.sub(lambda tag: _ATTRIBUTE.sub(attribute, tag[0]), chunk))
     return "".join(moved)
 

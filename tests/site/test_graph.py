@@ -102,7 +102,7 @@ def graph(browser, address):
 DRAWN = """svg => [
     svg.getAttribute("aria-label"),
     [...svg.querySelectorAll("[data-claim]")].map(a => [
-        a.getAttribute("href").split("#")[1], a.id, a.querySelector("g path").getAttribute("class"),
+        a.getAttribute("xlink:href").split("#")[1], a.id, a.querySelector("g path").getAttribute("class"),
         a.querySelector("g").transform.baseVal[0].matrix.f]),
     [...svg.querySelectorAll("[data-use]")].map(path => {
         const [from, to] = [path.getPointAtLength(0), path.getPointAtLength(path.getTotalLength())];

@@ -77,9 +77,9 @@ def test_a_formula_is_html_and_mathml(tex, mathml):
 
 def test_a_sign_that_the_fonts_of_the_site_lack_is_refused():
     assert "≲" in render(r"\mathbb{N} a \lesssim b \geqslant c", False)
-    with pytest.raises(TexError, match="^⋞: not in this site's AMS font"):
+    with pytest.raises(TexError, match=r"^⋞: not in this site's AMS font"):
         render(r"a \lesssim b \curlyeqprec c", False)
-    cut = re.search('--text="([^"]*)"', (maths.KATEX.parent / "README.md").read_text(encoding="utf-8"))[1]
+    cut = re.search(r'--text="([^"]*)"', (maths.KATEX.parent / "README.md").read_text(encoding="utf-8"))[1]
     assert set(cut) == maths.AMS
 
 
