@@ -159,8 +159,8 @@ REFERENCE = {
     "docs/index.md": "# Home\n\n/// see | small-total\n///\n\n/// chapters\n///\n",
     "docs/claims.md": "# Every claim\n\n/// ledger\n///\n",
     "docs/questions.md": "# Questions\n\n/// questions\n///\n",
-    "docs/questions.tsv": "question\tchapter\tasks\n"
-    "small.1\tsmall\tAdd\nsmall.2\tsmall\tAdd too\nsmall.3\tsmall\tSubtract\n",
+    "docs/questions.tsv": "question\tchapter\tasks\tfrench\n"
+    "small.1\tsmall\tAdd\taddition\nsmall.2\tsmall\tAdd too\tégalité, somme\nsmall.3\tsmall\tSubtract\tsoustraction\n",
     "docs/sheets.tsv": "sheet\ttitle\torigin\nsmall\tA sheet\tNobody\n",
 }
 
