@@ -60,7 +60,7 @@ def test_reading_asks_no_other_host_the_console_is_silent_and_a_phone_is_wide_en
     ],
 )
 def test_axe_finds_nothing_in_what_we_write(site, open_page, scheme, options):
-    one_of_each_kind = [".", "claims", "trust", "benchmarks", "labs/siamese", CHAPTER.strip("/")]
+    one_of_each_kind = [".", "claims", "questions", "trust", "benchmarks", "labs/siamese", CHAPTER.strip("/")]
     for path in _pages(site) if scheme == "light" else one_of_each_kind:
         page = open_page(path, color_scheme=scheme)
         # Folds and rows are written by one function each: a few of them speak for all. The inside of a formula is
@@ -184,13 +184,14 @@ def test_no_markup_is_left_in_the_text(parsed):
         assert left == [], path
 
 
-def test_all_questions_are_listed_and_only_answers_are_linked(site):
+def test_all_questions_are_listed_in_order_and_only_answers_are_linked(site):
     text = (site / "questions/index.html").read_text(encoding="utf-8")
-    for row in question.questions():
-        assert f"<code>{row['question']}</code>" in text
-    rows = re.findall(r"<tr><td><code>([^<]*)</code></td><td>[^<]*</td><td>(.*?)</td></tr>", text)
-    linked = {ident for ident, answer in rows if "<a " in answer}
-    assert {ident for ident, answer in rows if answer == "not yet answered"} == {ident for ident, _ in rows} - linked
+    rows = re.findall(r'<h3 id="([^"]*)"><code>([^<]*)</code> .*?</h3><p>(.*?)</p>', text)
+    assert [ident for ident, *_ in rows] == [shown for _, shown, _ in rows]
+    assert [ident for ident, *_ in rows] == [row["question"] for row in question.questions()]
+    linked = {ident for ident, _, answer in rows if "<a " in answer}
+    told = {ident for ident, _, answer in rows if answer.startswith("Not yet answered. ")}
+    assert told == {ident for ident, *_ in rows} - linked
     chapter = (site / CHAPTER / "index.html").read_text(encoding="utf-8")
     assert all(f'id="{ident}"' in chapter for ident in linked if ident.startswith("devoir-bn-rnn.I."))
 
