@@ -58,10 +58,9 @@ def _mark(node: Node, scale: str = "") -> str:
 
 
 def _svg(label: str, height: float, drawn: list[str]) -> str:
-    return (
-        f'<div class="dl-graph"><svg role="group" aria-label="{html.escape(label)}"'
-        f' viewBox="0 0 {WIDTH} {height:g}">{"".join(drawn)}</svg></div>'
-    )
+    """A drawing in a box that scrolls sideways on a phone, so the keyboard must reach it."""
+    box = f'<div class="dl-graph" tabindex="0" role="group" aria-label="{html.escape(label)}">'
+    return f'{box}<svg viewBox="0 0 {WIDTH} {height:g}">{"".join(drawn)}</svg></div>'
 
 
 def _edges(nodes: dict[str, Node], users: list[str], path) -> list[str]:

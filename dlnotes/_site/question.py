@@ -1,4 +1,4 @@
-"""Questions of the sheets: the mark around an answer, the table of all of them, and the map of chapters.
+"""Questions of the sheets: the mark around an answer, the list of all of them, and the map of chapters.
 
 /// question | devoir-bn-rnn.I.2, td5-2019.II.2
 the answer
@@ -8,10 +8,13 @@ the answer
 import csv
 import functools
 import html
+import re
+import unicodedata
 from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
+from markdown.util import AtomicString
 from pymdownx.blocks import BlocksExtension
 from pymdownx.blocks.block import Block
 
@@ -30,7 +33,7 @@ def _table(path: Path, changed_ns: int) -> tuple[dict, ...]:
 
 
 def questions() -> tuple[dict, ...]:
-    """question, chapter, asks: in the order of the sheets."""
+    """question, chapter, asks, french (the sheet's own key terms): in the order of the sheets."""
     return table(Path("docs/questions.tsv"))
 
 
@@ -66,32 +69,47 @@ class Question(Block):
 
 
 class Questions(Block):
-    """The table of every question, sheet by sheet."""
+    """Every question, sheet by sheet. Each has a heading of its own: the search finds what has a heading."""
 
     NAME = "questions"
 
     def on_create(self, parent):
         answered = pages.book().answered()
-        parts = []
+        div = ElementTree.SubElement(parent, "div")
         for sheet in table(Path("docs/sheets.tsv")):
             rows = [row for row in questions() if row["question"].startswith(sheet["sheet"] + ".")]
             count = sum(row["question"] in answered for row in rows)
-            parts.append(f'<h2 id="{sheet["sheet"]}">{html.escape(sheet["title"])}</h2>')
-            parts.append(f"<p>{html.escape(sheet['origin'])}. {count} of {len(rows)} questions answered.</p>")
-            parts.append("<table><thead><tr><th>Question</th><th>It asks</th><th>Answer</th></tr></thead><tbody>")
+            # Elements, and not text like the rest: so the page's table of contents is the sheets.
+            ElementTree.SubElement(div, "h2", {"id": sheet["sheet"]}).text = AtomicString(sheet["title"])
+            parts = [f"<p>{html.escape(sheet['origin'])}. {count} of {len(rows)} questions answered.</p>"]
             parts += [self._row(row, answered) for row in rows]
-            parts.append("</tbody></table>")
-        div = ElementTree.SubElement(parent, "div")
-        div.text = self.md.htmlStash.store("".join(parts))
+            ElementTree.SubElement(div, "div").text = self.md.htmlStash.store("".join(parts))
         return div
 
     def _row(self, row, answered):
         ident = row["question"]
         where = answered.get(ident)
-        answer = "not yet answered"
+        answer = "Not yet answered"
         if where:
-            answer = f'<a href="{link(self.md, where, ident)}">{html.escape(where.title)}</a>'
-        return f"<tr><td><code>{ident}</code></td><td>{html.escape(row['asks'])}</td><td>{answer}</td></tr>"
+            answer = f'Answered in <a href="{link(self.md, where, ident)}">{html.escape(where.title)}</a>'
+        permalink = f'<a class="headerlink" href="#{ident}" title="Link to this question">#</a>'
+        return (
+            f'<div class="dl-asked"><h3 id="{ident}"><code>{ident}</code> {html.escape(row["asks"])}{permalink}</h3>'
+            f'<p>{answer}. <span lang="fr">{html.escape(row["french"])}</span>'
+            f"<span hidden> {html.escape(' '.join(typed(row)))}</span></p></div>"
+        )
+
+
+def typed(row: dict) -> list[str]:
+    """What a reader may type into the search and the row does not show: the number as the sheet prints it, and the
+    French words without their accents."""
+    words = {word: _plain(word) for word in re.findall(r"\w+", row["french"])}
+    bare = dict.fromkeys(plain for word, plain in words.items() if plain != word)
+    return [row["question"].partition(".")[2], *bare]
+
+
+def _plain(text: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
 
 
 class Chapters(Block):
@@ -103,14 +121,17 @@ class Chapters(Block):
         book = pages.book()
         rows = []
         counts = Counter(row["chapter"] for row in questions())
+        ledger, sheets = (link(self.md, pages.Page(Path(f"docs/{name}.md"))) for name in ("claims", "questions"))
         for chapter, name in ORDER.items():
             where = next((p for p in book.pages if p.path == Path(f"docs/chapters/{chapter}.md")), None)
             title = f'<a href="{link(self.md, where)}">{html.escape(where.title)}</a>' if where else html.escape(name)
-            claims = f"{len(where.claims)} claims" if where else "not yet written"
+            claims = "not yet written"
+            if where:
+                claims = f'<a href="{ledger}?chapter={chapter}">{len(where.claims)} claims</a>'
             rows.append(f"<tr><td>{title}</td><td>{counts[chapter]}</td><td>{claims}</td></tr>")
-        head = "<thead><tr><th>Chapter</th><th>Questions</th><th>State</th></tr></thead>"
+        head = f'<tr><th>Chapter</th><th><a href="{sheets}">Questions</a></th><th>State</th></tr>'
         div = ElementTree.SubElement(parent, "div")
-        div.text = self.md.htmlStash.store(f"<table>{head}<tbody>{''.join(rows)}</tbody></table>")
+        div.text = self.md.htmlStash.store(f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>")
         return div
 
 

@@ -159,8 +159,8 @@ REFERENCE = {
     "docs/index.md": "# Home\n\n/// see | small-total\n///\n\n/// chapters\n///\n",
     "docs/claims.md": "# Every claim\n\n/// ledger\n///\n",
     "docs/questions.md": "# Questions\n\n/// questions\n///\n",
-    "docs/questions.tsv": "question\tchapter\tasks\n"
-    "small.1\tsmall\tAdd\nsmall.2\tsmall\tAdd too\nsmall.3\tsmall\tSubtract\n",
+    "docs/questions.tsv": "question\tchapter\tasks\tfrench\n"
+    "small.1\tsmall\tAdd\taddition\nsmall.2\tsmall\tAdd too\tégalité, somme\nsmall.3\tsmall\tSubtract\tsoustraction\n",
     "docs/sheets.tsv": "sheet\ttitle\torigin\nsmall\tA sheet\tNobody\n",
 }
 
@@ -335,14 +335,14 @@ def test_the_table_of_questions_leads_to_the_answers(book, convert):
     page = convert("docs/questions.md")
     assert "Nobody. 2 of 3 questions answered." in visible(page)
     assert '<a href="../chapters/small/#small.1">Small numbers</a>' in page
-    assert "small.3 Subtract not yet answered" in visible(page)
+    assert "small.3 Subtract# Not yet answered." in visible(page)
 
 
 def test_the_table_of_questions_is_read_again_when_it_changes(book, convert, monkeypatch):
     monkeypatch.setattr(question, "table", TABLE)
     convert("docs/questions.md")
     change("docs/questions.tsv", "Subtract", "Multiply")
-    assert "small.3 Multiply" in visible(convert("docs/questions.md"))
+    assert "small.3 Multiply#" in visible(convert("docs/questions.md"))
 
 
 def test_a_claim_can_be_seen_from_another_page(book, convert):

@@ -4,6 +4,7 @@ import ast
 import csv
 import doctest
 import re
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,20 @@ def test_the_table_of_questions_is_whole():
     assert all(row["asks"].strip() and not row["asks"].endswith(".") for row in rows)
 
 
+def test_a_question_has_some_key_terms_in_french():
+    for row in question.questions():
+        terms = row["french"].split(", ")
+        assert 2 <= len(terms) == len(set(terms)) <= 6, row
+        assert [term for term in terms if not re.fullmatch(r"[^\W_](?:[\w' %-]*[\w%])?", term)] == [], row
+        assert [term for term in terms if len(term) > 45] == [], row  # a term, not a sentence of the sheet
+        assert unicodedata.is_normalized("NFC", row["french"]), row  # as a keyboard types it
+
+
+def test_what_a_reader_types_stands_beside_the_question():
+    row = {"question": "td5-2019.III.4.a", "french": "critère d'erreur, étiquette, pré-activations, pas, l'étiquette"}
+    assert question.typed(row) == ["III.4.a", "critere", "etiquette", "pre"]
+
+
 def test_the_chapter_of_an_answer_is_the_one_the_table_says():
     chapters = {row["question"]: row["chapter"] for row in question.questions()}
     wrong = {
@@ -117,4 +132,4 @@ def test_the_readme_names_real_files_and_targets():
 
 def test_tables_are_read_as_they_are_written():
     with Path("docs/questions.tsv").open(encoding="utf-8", newline="") as file:
-        assert all(len(row) == 3 for row in csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+        assert all(len(row) == 4 for row in csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))

@@ -100,7 +100,7 @@ def graph(browser, address):
 
 
 DRAWN = """svg => [
-    svg.getAttribute("aria-label"),
+    svg.parentElement.getAttribute("aria-label"),
     [...svg.querySelectorAll("[data-claim]")].map(a => [
         a.getAttribute("xlink:href").split("#")[1], a.id, a.querySelector("g path").getAttribute("class"),
         a.querySelector("g").transform.baseVal[0].matrix.f]),

@@ -41,32 +41,37 @@ def open_page(browser, address):
 
 
 @pytest.fixture(scope="module")
-def visits(site, browser, address):
-    """Page -> what one visit met: requests, words of the console, layout shift, and the width that a phone needs."""
-    found = {}
+def visit(browser, address):
+    """visit(path) -> what the visit met: requests, words of the console, layout shift, and the width a phone needs."""
     shifts = """
         window.shift = 0;
         const add = list => list.getEntries().forEach(e => { if (!e.hadRecentInput) window.shift += e.value });
         new PerformanceObserver(add).observe({type: "layout-shift", buffered: true});
     """
-    for path in _pages(site):
-        visit = found[path] = {"requests": [], "console": []}
+
+    def run(path):
+        met = {"requests": [], "console": []}
         context = browser.new_context()
         page = context.new_page()
         page.add_init_script(shifts)
-        page.on("request", lambda request, met=visit["requests"]: met.append(request.url))
-        page.on(
-            "console", lambda m, met=visit["console"]: met.append(m.text) if m.type in ("error", "warning") else None
-        )
-        page.on("pageerror", lambda error, met=visit["console"]: met.append(str(error)))
+        page.on("request", lambda request: met["requests"].append(request.url))
+        page.on("console", lambda m: met["console"].append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: met["console"].append(str(error)))
         page.goto(f"{address}/{path}/".replace("/./", "/"), wait_until="networkidle")
-        visit["shift"] = page.evaluate("window.shift")
+        met["shift"] = page.evaluate("window.shift")
         page.mouse.wheel(0, 10_000)
         page.wait_for_load_state("networkidle")
         page.set_viewport_size({"width": 390, "height": 800})
-        visit["phone"] = page.evaluate("document.documentElement.scrollWidth")
+        met["phone"] = page.evaluate("document.documentElement.scrollWidth")
         context.close()
-    return found
+        return met
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def visits(site, visit):
+    return {path: visit(path) for path in _pages(site)}
 
 
 def test_reading_asks_no_other_host(visits, address):
@@ -82,12 +87,12 @@ def test_a_phone_is_wide_enough(visits):
     assert {path: visit["phone"] for path, visit in visits.items() if visit["phone"] > 390} == {}
 
 
-def test_no_line_jumps_while_a_page_loads(visits, open_page):
-    jumped = {path for path, visit in visits.items() if visit["shift"] > 0.02}
-    assert len(jumped) < 3  # a busy machine may draw a page before its fonts have come, once in a while
-    for path in jumped:
-        page = open_page(path)
-        assert page.evaluate("performance.getEntriesByType('layout-shift').length") == 0, path
+def test_no_line_jumps_while_a_page_loads(visits, visit):
+    for path, met in visits.items():
+        shift = met["shift"]
+        for _ in range(3):  # on a busy machine a page may be drawn before its fonts have come
+            shift = min(shift, visit(path)["shift"]) if shift > 0.02 else shift
+        assert shift <= 0.02, path
 
 
 def test_a_page_weighs_less_than_300_kb(site, visits, address):
@@ -121,7 +126,7 @@ def test_the_fonts_of_a_page_are_asked_for_and_used(visits, open_page):
     ],
 )
 def test_axe_finds_nothing_in_what_we_write(site, open_page, scheme, options):
-    one_of_each_kind = [".", "claims", "trust", "benchmarks", "labs/siamese", CHAPTER.strip("/")]
+    one_of_each_kind = [".", "claims", "questions", "trust", "benchmarks", "labs/siamese", CHAPTER.strip("/")]
     for path in _pages(site) if scheme == "light" else one_of_each_kind:
         page = open_page(path, color_scheme=scheme)
         # Folds and rows are written by one function each: a few of them speak for all. The inside of a formula is
@@ -231,13 +236,14 @@ def test_no_markup_is_left_in_the_text(parsed):
         assert left == [], path
 
 
-def test_all_questions_are_listed_and_only_answers_are_linked(site):
+def test_all_questions_are_listed_in_order_and_only_answers_are_linked(site):
     text = (site / "questions/index.html").read_text(encoding="utf-8")
-    for row in question.questions():
-        assert f"<code>{row['question']}</code>" in text
-    rows = re.findall(r"<tr><td><code>([^<]*)</code></td><td>[^<]*</td><td>(.*?)</td></tr>", text)
-    linked = {ident for ident, answer in rows if "<a " in answer}
-    assert {ident for ident, answer in rows if answer == "not yet answered"} == {ident for ident, _ in rows} - linked
+    rows = re.findall(r'<h3 id="([^"]*)"><code>([^<]*)</code> .*?</h3><p>(.*?)</p>', text)
+    assert [ident for ident, *_ in rows] == [shown for _, shown, _ in rows]
+    assert [ident for ident, *_ in rows] == [row["question"] for row in question.questions()]
+    linked = {ident for ident, _, answer in rows if "<a " in answer}
+    told = {ident for ident, _, answer in rows if answer.startswith("Not yet answered. ")}
+    assert told == {ident for ident, *_ in rows} - linked
     chapter = (site / CHAPTER / "index.html").read_text(encoding="utf-8")
     assert all(f'id="{ident}"' in chapter for ident in linked if ident.startswith("devoir-bn-rnn.I."))
 
