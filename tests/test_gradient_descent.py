@@ -2200,7 +2200,7 @@ simulated = functools.cache(simulate)
 @claim("gradient-descent-noise", cases=momenta)
 def noise_simulated(m, noise=noise):
     """100,000 runs of 40 steps on independent noise of variance 1: within 4 standard errors."""
-    note("Monte Carlo")
+    note("Monte-Carlo")
     agree(noise(m), simulated(m), tolerance=4 * math.sqrt(2 / RUNS))
     agree(1 / (1 - m**2), simulated(m) / (1 - m) ** 2, tolerance=4 * math.sqrt(2 / RUNS))
 

@@ -1387,7 +1387,7 @@ def stack(seed):
 @claim("gradient-flow-stack", cases=seed_of)
 def stacks_measured(seed, stack=stack):
     """Thirty layers of 64 units, 128 examples, mean over six networks: within 0.3, that is a factor of 2."""
-    note("Monte Carlo")
+    note("Monte-Carlo")
     measured = np.array([measure(layer, init, seed) for layer, init in STACKS.values()])
     agree(stack(seed), measured, tolerance=0.3, scale=1)
 
@@ -1420,7 +1420,7 @@ def relu_scale(seed):
 @claim("gradient-flow-relu-scale", cases=seed_of)
 def relu_scale_measured(seed, relu_scale=relu_scale):
     """The two ReLU stacks, mean over six networks: logarithms to base 10, within 0.3."""
-    note("Monte Carlo")
+    note("Monte-Carlo")
     agree(
         relu_scale(seed),
         np.array([measure(*STACKS[k], seed) for k in ("relu small", "relu he")]),
@@ -1740,7 +1740,7 @@ def all_masks(case, with_dropout=with_dropout):
 @claim("gradient-flow-dropout", cases=seed_of)
 def dropout_in_the_stack(seed):
     """The sigmoid stack with half of its units dropped at each layer: 15 decades are lost, within 0.3."""
-    note("Monte Carlo")
+    note("Monte-Carlo")
     agree(measure(sigmoid_with_dropout, glorot, seed), -15.1, tolerance=0.3, scale=1)
 
 
