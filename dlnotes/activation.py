@@ -1,7 +1,8 @@
 """Activation functions, entry by entry, and their derivatives.
 
-``x`` is an array of any shape, or a number. Floating point keeps its precision; integers are read as float64. No step
-overflows where the value does not. A value too small for its precision is rounded to 0, without a warning.
+``x`` is an array of any shape, or a number. Floating point keeps its precision; integers of up to 64 bits are read as
+float64. No result overflows where the value does not. A value too small for its precision is rounded to 0, without a
+warning.
 """
 
 import numpy as np

@@ -144,7 +144,7 @@ def descend(params, dparams, step, *, penalty=0.0):
     Args:
         params: pairs (W, b), one a layer.
         dparams: pairs (dW, db) of the same shapes: gradients of the loss, without the penalty.
-        step: a number that is not negative; penalty likewise.
+        step: a finite number that is not negative; penalty likewise.
 
     Raises:
         ValueError: a shape, a dtype, step or penalty is not as said.

@@ -2049,6 +2049,19 @@ def stable_against_sixty_digits(case, table=stable_table):
     entry_by_entry(table(case), expected)
 
 
+@claim("activation-stable", cases=points)
+def derivative_of_swish_near_its_zero(case):
+    """At alpha x = -z*, and near it: the derivative of swish in 60 digits, and its error over 1."""
+    x = (np.array([-1e-3, -1e-9, 0, 1e-9, 1e-3]) - highest()) / case.alpha
+
+    def slope(mp, x, alpha):
+        s = 1 / (1 + mp.exp(-alpha * x))
+        return s + alpha * x * s * (1 - s)
+
+    agree(activation.d_swish(x, case.alpha), sixty_digits(slope, x, case.alpha), scale=1)
+    at_most(np.abs(activation.d_swish(x[2:3], case.alpha)), np.zeros(1), scale=1)
+
+
 @slip("activation-stable")
 def formulas_as_on_paper(case):
     """Type the definitions: exponentials overflow, and differences cancel."""

@@ -1947,19 +1947,22 @@ def held_out_digits():
 
 @claim("mlp-learns-digits")
 def a_wrong_gradient_does_not_learn():
-    """With p in the place of p minus the one-hot label, at most 30 % are recognised."""
-    at_most(np.array([learn(0, one_hot_forgotten)]), np.array([0.3]), tolerance=0)
+    """With p in the place of p minus the one-hot label, at most 30 % are recognised, for the same seeds."""
+    for seed in range(3):
+        at_most(np.array([learn(seed, one_hot_forgotten)]), np.array([0.3]), tolerance=0)
 
 
 @claim("mlp-digits-miss-a-slip")
 def no_slope_and_yet():
     """With all slopes of softplus replaced by 1 the gradient is off by more than 10 %; still 95 % are recognised."""
-    x, labels, _, _ = digits(0)
-    rng = np.random.default_rng(0)
-    params = (rng.normal(size=(40, 64)) * 0.6, np.zeros(40)), (rng.normal(size=(10, 40)) / np.sqrt(40), np.zeros(10))
-    wrong, right = (f(params, x, labels)[0][0] for f in (softplus_slope_forgotten, gradient_by_the_chapter))
-    differ(wrong, right, by=0.1)
-    at_most(np.array([0.95]), np.array([learn(0, softplus_slope_forgotten)]), tolerance=0)
+    for seed in range(3):
+        x, labels, _, _ = digits(seed)
+        rng = np.random.default_rng(seed)
+        W1, W2 = rng.normal(size=(40, 64)) * 0.6, rng.normal(size=(10, 40)) / np.sqrt(40)
+        params = (W1, np.zeros(40)), (W2, np.zeros(10))
+        wrong, right = (f(params, x, labels)[0][0] for f in (softplus_slope_forgotten, gradient_by_the_chapter))
+        differ(wrong, right, by=0.1)
+        at_most(np.array([0.95]), np.array([learn(seed, softplus_slope_forgotten)]), tolerance=0)
 
 
 # --- bad input, precision --------------------------------------------------------------------------------------------

@@ -282,17 +282,18 @@ def invariant_as_printed():
 
 @claim("softmax-translation-condition")
 def only_equal_entries():
-    """For three logits, with t_i = e^{x_i} and u_i the exponential of what is added: Z3, all positive reals."""
+    """For two to five logits, with t_i = e^{x_i} and u_i the exponential of what is added: Z3, all positive reals."""
     # $$ \operatorname{softmax}(x + \check\delta) = \operatorname{softmax}(x)
     #    \iff \check\delta_i = \check\delta_j \text{ for all } i, j $$
     import z3
 
-    t, u = z3.Reals("t0 t1 t2"), z3.Reals("u0 u1 u2")
-    positive = z3.And(*(letter > 0 for letter in t + u))
-    before, after = sum(t), sum(a * b for a, b in zip(t, u, strict=True))
-    unchanged = z3.And(*(a * b * before == a * after for a, b in zip(t, u, strict=True)))
-    proved(z3.Implies(z3.And(positive, unchanged), z3.And(u[0] == u[1], u[1] == u[2])))
-    proved(z3.Implies(z3.And(positive, u[0] == u[1], u[1] == u[2]), unchanged))
+    for K in (2, 3, 4, 5):
+        t, u = (z3.Reals([f"{name}{i}" for i in range(K)]) for name in "tu")
+        positive = z3.And(*(letter > 0 for letter in t + u))
+        before, after = sum(t), sum(a * b for a, b in zip(t, u, strict=True))
+        unchanged = z3.And(*(a * b * before == a * after for a, b in zip(t, u, strict=True)))
+        equal = z3.And(*(letter == u[0] for letter in u))
+        proved(z3.Implies(positive, unchanged == equal))
 
 
 def change(case):
@@ -1513,6 +1514,18 @@ def rank_in_fractions(p, rank=rank):
     same(rank(p), J.rank())
     (kernel,) = J.nullspace()
     same(list(kernel), [kernel[0]] * len(p))
+
+
+@claim("softmax-jacobian-rank")
+def null_space_for_all_probabilities():
+    """The code's J for any positive p_i, two to five of them: J q = 0 if, and only if, all q_i are equal. Z3."""
+    import z3
+
+    for K in (2, 3, 4, 5):
+        p, q = (np.array(z3.Reals([f"{name}{i}" for i in range(K)]), dtype=object) for name in "pq")
+        Jq = softmax._jacobian_at(p) @ q
+        null, equal = z3.And(*(entry == 0 for entry in Jq)), z3.And(*(entry == q[0] for entry in q))
+        proved(z3.Implies(z3.And(*(entry > 0 for entry in p)), null == equal))
 
 
 @slip("softmax-jacobian-rank")
