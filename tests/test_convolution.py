@@ -425,6 +425,20 @@ def image_moved_in_torch(case, moved_output=moved_output):
     same(moved_output(case), whole(functional.conv2d(around, w, stride=case.stride)))
 
 
+@claim("convolution-equivariance")
+def kernels_strides_and_dilations():
+    """Kernels of 1 to 4, dilations 1 and 2, strides 1 to 3, the padding at one end or at both, on an axis of 12."""
+    x, rng = np.arange(12) ** 2 % 7, np.random.default_rng(5)
+    for k, dilation, stride in itertools.product((1, 2, 3, 4), (1, 2), (1, 2, 3)):
+        extent = dilation * (k - 1)
+        for before in {0, extent // 2, extent}:
+            w = rng.integers(-4, 5, (1, 1, 1, k))
+            around = (np.pad(image, (before, extent - before), mode="wrap") for image in (x, np.roll(x, stride)))
+            options = {"stride": (1, stride), "dilation": (1, dilation)}
+            y, moved = (convolution.conv2d(image[None, None, None], w, **options) for image in around)
+            same(np.roll(y, 1, axis=-1), moved)
+
+
 @slip("convolution-equivariance")
 def invariant(case):
     """Say invariant for equivariant: the output would not move."""
@@ -1437,6 +1451,15 @@ def channels_are_fixed():
     refuses(lambda: convolution.conv2d(np.ones((1, 3, 9, 9)), np.ones((4, 2, 5, 5))), naming="w")
 
 
+@claim("convolution-fixed-size")
+def rounded_to_one_size():
+    """Two sizes that a stride of 2 rounds to one pass through one matrix after a flattening; a third does not."""
+    w, matrix = np.ones((4, 2, 2, 2), int), np.ones((4 * 3 * 3, 1), int)
+    flat = [convolution.conv2d(np.ones((1, 2, n, n), int), w, stride=2).reshape(1, -1) for n in (6, 7, 8)]
+    same([y.shape[1] == len(matrix) for y in flat], [True, True, False])
+    same(flat[0] @ matrix, flat[1] @ matrix)
+
+
 @slip("convolution-fixed-size")
 def perceptron_takes_any(case):
     """Let the perceptron take any size."""
@@ -1781,6 +1804,13 @@ def gram_in_symbols(case, stamp_gram=stamp_gram):
     A = stamps(case)
     same(A.T, convolution.conv_matrix(case.w, (4, 4), stride=2))
     same(stamp_gram(case), A.T @ A)
+
+
+@claim("convolution-sheet-transposed-gram")
+def cut_stamps():
+    """With a padding of 1 the stamps at the border are cut, and the diagonal is not one number."""
+    A = convolution.conv_transpose_matrix(np.array([[1, 2], [3, 4]]), (3, 3), stride=2, padding=1)
+    same(A.T @ A, np.diag([16, 25, 9, 20, 30, 10, 4, 5, 1]))
 
 
 @slip("convolution-sheet-transposed-gram", blind=kernel_of_norm_1)
@@ -2244,6 +2274,7 @@ def bytes_do_not_wrap():
     """An image of bytes: 9 times 255 is 2295, not what is left of it in a byte."""
     x, w = np.full((1, 1, 3, 3), 255, np.uint8), np.ones((1, 1, 3, 3), np.uint8)
     same(convolution.conv2d(x, w), [[[[2295]]]])
+    same(convolution.conv2d(np.full((1, 1, 2, 2), 2**62), np.ones((1, 1, 2, 2), int)), [[[[0]]]])
     same(convolution.avg_pool2d(x.astype(object), 3), [[[[255]]]])
     agree(convolution.avg_pool2d(np.full((1, 1, 2, 2), 1e308), 2), np.full((1, 1, 1, 1), 1e308))
     with np.errstate(over="ignore"):

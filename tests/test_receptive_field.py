@@ -798,6 +798,19 @@ def sizes_compared(case, agree_always=agree_always):
     )
 
 
+@claim("receptive-field-join-sizes")
+def even_or_odd():
+    """Centres half a pixel apart, stride 2: one pair agrees in size on even inputs only, one on odd ones only."""
+    note("enumeration")
+    inputs = range(3, 30)
+
+    def agreeing(*branches):
+        return [n for n in inputs if len({receptive_field.output_size([layer], n) for layer in branches}) == 1]
+
+    same(agreeing(Layer(3, 2, 1), Layer(2, 2)), [n for n in inputs if n % 2 == 0])
+    same(agreeing(Layer(3, 2), Layer(2, 2)), [n for n in inputs if n % 2 == 1])
+
+
 @claim("receptive-field-join-sizes", cases=pairs_of_branches)
 def sizes_never_equal(case):
     """The package refuses a join if, and only if, no input from 10 to 21 pixels gives both branches one size."""

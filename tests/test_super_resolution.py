@@ -9,7 +9,21 @@ from typing import Any
 import numpy as np
 
 from dlnotes import super_resolution
-from dlnotes.check import agree, at_most, claim, complex_step, differ, every, need, proved, refuses, same, slip, steps
+from dlnotes.check import (
+    agree,
+    at_most,
+    claim,
+    complex_step,
+    differ,
+    every,
+    need,
+    note,
+    proved,
+    refuses,
+    same,
+    slip,
+    steps,
+)
 from dlnotes.convolution import conv_transpose2d
 
 
@@ -387,6 +401,21 @@ def ones_through_the_layer(case, overlap=overlap):
         # $$ \#\{\, j : 0 \le j < k,\; j \equiv o \pmod{\text{stride}} \,\} $$
         same(int(count), sum((o - j) % stride == 0 for j in range(k)))
     same(bool(len(set(inside.tolist())) == 1), k % stride == 0)
+
+
+@claim("super-resolution-overlap")
+def small_and_large():
+    """Every input to 9, kernel to 6, stride to 4: never more stamps at a border; only if, from s inner outputs on."""
+    note("enumeration")
+    for n, k, stride in itertools.product(range(1, 10), range(1, 7), range(1, 5)):
+        counts = super_resolution.overlap(n, k, stride).tolist()
+        formula = [sum((o - j) % stride == 0 for j in range(k)) for o in range(len(counts))]
+        every(zip(counts, formula, strict=True), lambda pair: pair[0] <= pair[1])
+        inside = counts[k - 1 : len(counts) - k + 1]
+        if inside:
+            same(inside, formula[k - 1 : len(counts) - k + 1])
+        if len(inside) >= stride:
+            same(len(set(inside)) == 1, k % stride == 0)
 
 
 @claim("super-resolution-overlap")
@@ -1540,6 +1569,8 @@ def far_logits():
     every(laws, lambda law: bool(super_resolution.jensen_shannon(nearly, law) >= 0))
     same(bool(super_resolution.value([1.0, 0.0], [0.0, 1.0], [0.0, 0.5]) == -np.inf), True)
     same(bool(super_resolution.pixel_loss([[[[1e200]]]], [[[[0.0]]]]) == np.inf), True)
+    with np.errstate(over="ignore"):  # each loss is the largest number, their sum none
+        same(bool(super_resolution.discriminator_loss([-top], [top]) == np.inf), True)
     two = np.full((2, 1, 1, 1), 1e154)  # the sum of the two squares overflows, their mean does not
     agree(super_resolution.pixel_loss(two, 0 * two), 1e154**2)
     same(super_resolution.overlap(np.uint8(200), np.uint8(3), np.uint8(2)), super_resolution.overlap(200, 3, 2))
