@@ -1,7 +1,7 @@
 """Vanishing and exploding gradients: products of Jacobians, powers of a matrix, and the bounds on their norms.
 
-A chain has T steps. ``J[t]`` (H, H) is the Jacobian of step t + 1, as arrays count from 0. All functions but those that
-measure a norm take object arrays too, of fractions or symbols.
+A chain has T steps. ``J[t]`` (H, H) is the Jacobian of step t + 1, as arrays count from 0. All functions but
+``spectral_radius`` and those that measure a norm take object arrays too, of fractions or symbols.
 """
 
 import numpy as np
@@ -49,6 +49,7 @@ def backpropagated_norms(g, J):
     Claim gradient-flow-norms. g: (H,). J: (T, H, H).
     """
     g, J = np.asarray(g), _chain(J)
+    J = J.astype(float) if J.dtype == object else J
     if g.shape != J.shape[2:]:
         raise ValueError(f"g has shape {g.shape}; expected ({J.shape[1]},), as J")
     norms = [np.linalg.norm(g)]
@@ -120,8 +121,8 @@ def scalar_rnn(w, T):
 def clip(g, limit):
     """Return g, scaled down to norm ``limit`` where it is longer.
 
-    Claim gradient-flow-clipping. g: an array of finite numbers, of any shape. limit: a
-    positive number.
+    Claim gradient-flow-clipping. g: an array of any shape, whose norm is finite in its
+    dtype. limit: a positive number.
 
     Source: Pascanu, Mikolov and Bengio 2013, algorithm 1.
     """
@@ -142,7 +143,7 @@ def _chain(J):
     J = np.asarray(J)
     if J.ndim != 3 or J.shape[1] != J.shape[2] or J.shape[1] == 0:
         raise ValueError(f"J has shape {J.shape}; expected (T, H, H)")
-    return J
+    return J.astype(object) if J.dtype.kind in "iu" else J  # Python's integers do not wrap around
 
 
 def _check_sum(g, J, D):

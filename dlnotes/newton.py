@@ -1,7 +1,8 @@
 """Newton's method, and products of a Hessian and a vector: by differences, and exactly by the R operator.
 
 H is the Hessian of a loss L at the parameters w (P,), and v (P,) a direction. A network is a sequence of pairs
-(W, b), one a layer. All functions but those of the network take arrays of Fractions or symbols too.
+(W, b), one a layer. All functions but those of the network take arrays of Fractions too, and
+the differences take symbols.
 """
 
 from fractions import Fraction

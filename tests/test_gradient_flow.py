@@ -1875,10 +1875,14 @@ def bad_input():
 
 @claim("gradient-flow-large-numbers")
 def large_numbers():
-    """3^70 from integers, powers below zero, a radius that is not the first nor positive, clipping at 1e200."""
+    """3^70 and 8^30 from integers, powers below 0, a radius that is not the first nor positive, clipping at 1e200."""
     eye = np.eye(2, dtype=int)
     same(gradient_flow.eigen_power(eye, [2, 3], eye, np.int8(70))[1, 1], 3**70)
     agree(gradient_flow.power_bound(eye, [2, 3], np.int8(70))[-1], 3.0**70)
+    eights = np.full((30, 1, 1), 8)
+    same(gradient_flow.jacobian_product(eights)[0, 0], 8**30)
+    agree(gradient_flow.backpropagated_norms([1], eights)[-1], 8.0**30)
+    same(gradient_flow.unrolled_gradient(eights[:, 0], eights, eights)[0], 64 * sum((30 - p) * 8**p for p in range(30)))
     agree(gradient_flow.power_bound(eye, [2, -3], 4)[-1], 81.0)
     half = np.array([Fraction(2), Fraction(-3)], dtype=object)
     same(gradient_flow.eigen_power(eye, half, eye, -2), np.diag([Fraction(1, 4), Fraction(1, 9)]) + 0 * eye)

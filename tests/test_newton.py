@@ -2138,7 +2138,7 @@ def two_wells(w):
 
 @claim("newton-to-a-maximum", cases=real_letter)
 def towards_the_top(w, two_wells=two_wells):
-    """The formula in symbols; from 2/5 it goes to 0 within 1e-9, a maximum; `newton_step` refuses there."""
+    """The formula in symbols; from 2/5 to 0 within 1e-9, a maximum, where `newton_step` refuses; from 1/2 to -1."""
     import sympy
 
     loss = w**4 / 4 - w**2 / 2
@@ -2149,6 +2149,9 @@ def towards_the_top(w, two_wells=two_wells):
     for _ in range(4):
         at = 2 * at**3 / (3 * at**2 - 1)
     every([at], lambda at: abs(at) < Fraction(1, 10**9))
+    half, curvature = sympy.Rational(1, 2), loss.diff(w, 2)
+    same([two_wells(w).subs(w, half), loss.diff(w).subs(w, -1)], [-1, 0])
+    same([sympy.sign(curvature.subs(w, half)), sympy.sign(curvature.subs(w, -1))], [-1, 1])
 
 
 @slip("newton-to-a-maximum")
@@ -2194,6 +2197,18 @@ def eigenvalues_of_both_signs(case):
     eigenvalues = np.linalg.eigvalsh(case.H)
     at_most(eigenvalues[0], -0.05 * eigenvalues[-1])
     at_most(-eigenvalues[-1], np.float64(-0.1))
+
+
+@claim("newton-mlp-indefinite")
+def convex_with_one_layer():
+    """Fifty networks of one layer, parameters from 0.01 to 100 in size: no eigenvalue below 0, but for rounding."""
+    rng = np.random.default_rng(8)
+    for size in np.geomspace(0.01, 100, 50):
+        case = network(rng, sizes=(4, 3))
+        params = [(size * W, size * b) for W, b in case.params]
+        columns = [flat(newton.mlp_hvp(params, case.x, case.labels, case.pairs(e))) for e in np.eye(len(case.w))]
+        eigenvalues = np.linalg.eigvalsh(columns)
+        at_most(-eigenvalues[0], 1e-12 * eigenvalues[-1] + 1e-15)
 
 
 # --- input -----------------------------------------------------------------------------------------------------------

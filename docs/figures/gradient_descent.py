@@ -62,7 +62,7 @@ def rate_against_step():
 
 
 def rate_against_kappa():
-    """How much a step leaves, one minus the rate, against kappa: tuned plain descent, momentum 0.9, the heavy ball."""
+    """How much a step gains, one minus the rate, against kappa: tuned plain descent, momentum 0.9, the heavy ball."""
     kappas = np.geomspace(1.5, 2e4, 160)
     spectra = [np.array([1.0, kappa]) for kappa in kappas]
     best = [gradient_descent.optimal_step(spectrum) for spectrum in spectra]
