@@ -108,7 +108,7 @@ def responsibilities(x, labels, pi, W):
 def d_loss(x, labels, pi, W):
     """Return ``Gradients(dpi, dW)`` of ``loss`` (claims mixture-weights-gradient, mixture-parameters-gradient).
 
-    Where a weight is 0 its gradient may be beyond the range of the dtype: then it is -inf.
+    Where a weight is 0, or nearly, its gradient may be beyond the range of the dtype: then it is -inf.
 
     Args:
         x, labels, pi, W: as in ``loss``.

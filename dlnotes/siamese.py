@@ -1,8 +1,8 @@
 """Siamese networks: two branches that share their weights, and a loss on the distance between their outputs.
 
 A branch is layer 5, with PReLU, and layer 6, with no activation. Its input is the output of layer 4, one image a row.
-Numbers are finite, floating point, or objects that compute as numbers do, such as Fractions. Where an argument is not
-as a docstring says, a ValueError begins with its name.
+Numbers are finite, floating point, or objects that compute as numbers do, such as Fractions. Where a number, an array
+or `Parameters` are not as a docstring says, a ValueError begins with the argument's name.
 """
 
 from dataclasses import astuple, dataclass
@@ -75,7 +75,7 @@ def prelu(z, slope):
 def d_prelu(z, slope):
     """Return 1 where z > 0, and the slope elsewhere (claim siamese-negative-slope). Arguments: as ``prelu``.
 
-    At 0 there is no derivative, and this gives the slope.
+    At 0 there is no derivative, unless the slope is 1; this gives the slope.
     """
     z, slope = _units(z, slope)
     return np.where(z > 0, 1 + 0 * slope, slope)
@@ -236,9 +236,13 @@ def _array(name, value, *shape):
     strange = str | bool | complex | list | type(None)
     if value.dtype.kind not in "fO" or (value.dtype == object and any(isinstance(v, strange) for v in value.flat)):
         raise ValueError(f"{name} has dtype {value.dtype}; expected real numbers")
-    with np.errstate(invalid="ignore"):
-        if np.any(value - value != 0):  # for an infinity, and for NaN
-            raise ValueError(f"{name} holds an infinity or NaN; expected finite numbers")
+    try:
+        with np.errstate(invalid="ignore"):
+            finite = not np.any(value - value != 0)  # for an infinity, and for NaN
+    except TypeError as error:
+        raise ValueError(f"{name} holds what is no number: {error}; expected real numbers") from error
+    if not finite:
+        raise ValueError(f"{name} holds an infinity or NaN; expected finite numbers")
     return value
 
 

@@ -317,17 +317,36 @@ def counted(case):
 
 @claim("mixture-parameter-count", cases=sizes)
 def entries_and_rank(case, counted=counted):
-    """The entries of W and pi; and the rank of the derivatives of p at 80 inputs, with pi = softmax(b)."""
+    """The entries of W and pi; the rank of the derivatives of p at 20 inputs, in fractions, with pi = softmax(b)."""
     D, K = case
     rng = np.random.default_rng(7)
-    x, W, b = 2 * rng.normal(size=(80, D)), 1.5 * rng.normal(size=(K, D)), rng.normal(size=K)
+    x, W = rng.integers(-9, 10, size=(20, D)), rng.permutation(np.arange(1, K * D + 1)).reshape(K, D)  # x over log 2
     weights, free = counted(case)
-    same(weights, W.size + b.size)
-    pi, h = softmax(b), sigma(x @ W.T)
-    by_W = (pi * h * (1 - h))[:, :, None] * x[:, None, :]
-    by_b = pi * (h - (h @ pi)[:, None])
-    rank = np.linalg.matrix_rank(np.hstack([by_W.reshape(80, -1), by_b]), tol=1e-9)
-    same(free, int(rank))
+    pi = [Fraction(j + 1, K * (K + 1) // 2) for j in range(K)]
+    same(weights, W.size + len(pi))
+    rows = []
+    for entry in x.tolist():
+        h = [1 / (1 + Fraction(2) ** -sum(a * b for a, b in zip(w, entry, strict=True))) for w in W.tolist()]
+        p = sum(a * b for a, b in zip(pi, h, strict=True))
+        slopes = [share * a * (1 - a) for share, a in zip(pi, h, strict=True)]
+        by_W = [slope * feature for slope in slopes for feature in entry]  # over log 2
+        rows.append(by_W + [share * (a - p) for share, a in zip(pi, h, strict=True)])
+    same(free, rank(rows))
+
+
+def rank(rows):
+    """The rank of a matrix of Fractions, by elimination."""
+    found, rows = 0, [list(row) for row in rows]
+    for column in range(len(rows[0])):
+        pivot = next((i for i in range(found, len(rows)) if rows[i][column] != 0), None)
+        if pivot is None:
+            continue
+        rows[found], rows[pivot] = rows[pivot], rows[found]
+        for i in range(found + 1, len(rows)):
+            factor = rows[i][column] / rows[found][column]
+            rows[i] = [a - factor * b for a, b in zip(rows[i], rows[found], strict=True)]
+        found += 1
+    return found
 
 
 @slip("mixture-parameter-count")
@@ -1234,7 +1253,8 @@ def no_overflow():
             x = np.full((1, D), 1e200) * (-1.0) ** np.arange(D)
             z = 1e200 * (-1.0) ** (np.arange(D) // 2 % 2 + np.arange(D))
             agree(mixture.probability(x, [1.0], z[None]), [(np.sign((z * np.sign(x[0])).sum()) + 1) / 2], scale=1.0)
-        same(str(mixture.d_loss([[1000.0]], [1], [1.0, 0.0], [[-1.0], [2.0]]).dpi[1]), "-inf")
+        for unused in (0.0, 5e-324):
+            same(str(mixture.d_loss([[1000.0]], [1], [1.0, unused], [[-1.0], [2.0]]).dpi[1]), "-inf")
         largest = np.finfo(float).max
         for N in (1, 2, 3, 49, 55, 98):  # a mean of largest numbers may round to infinity on its way
             beyond = [[1e200]] * N, [0] * N, [0.4, 0.6], [[1e200]] * 2

@@ -2510,6 +2510,7 @@ def outputs_far_beyond():
     h = np.array([[1e200, 1.0]])
     every([siamese.distance(h, -h)[0], siamese.loss(h, -h, [0])], lambda value: bool(value == np.inf))
     same(int(siamese.loss(h, -h, [1])), 0)
+    agree(siamese.distance(h, h), [0.0], tolerance=0, scale=1)  # size alone is no distance
     for far in (h, 9e107 * h):  # the largest difference is infinite too
         agree(siamese.d_loss(far, -far, [1])[0], np.zeros((1, 2)), scale=1)
     agree(siamese.d_loss(h, -h, [0])[0], 2 * h)
@@ -2526,7 +2527,14 @@ def refused_by_name():
     case = example()
     p, x = case.params, case.x
     ragged = [[1.0, 2.0], [3.0]]
-    odd = (x.astype(complex), x * np.nan, (x * np.inf).astype(object), x.astype(str), np.full(x.shape, None))
+    odd = (
+        x.astype(complex),
+        x * np.nan,
+        (x * np.inf).astype(object),
+        x.astype(str),
+        np.full(x.shape, None),
+        np.full(x.shape, b"1", object),
+    )
     for bad in (x[0], x[:, :4], ragged, x[:0], *odd):
         refuses(lambda bad=bad: siamese.forward(p, bad, x), naming="x")
     for bad in (x[:3], x[:, :4], x > 0, ragged):
