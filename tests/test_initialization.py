@@ -1290,7 +1290,6 @@ def network_output(case):
 @claim("initialization-network", cases=network)
 def network_by_loops(case, network_output=network_output):
     """One unit of one example at a time, with Python's own tanh."""
-    note("examples")
     act = float if case.linear else math.tanh
     rows = []
     for h in case.x.tolist():
