@@ -166,7 +166,7 @@ class Variable(Tensor):
 def assign(variable, value):
     """Return an operation that gives the Variable a value when it is run (claim computation-graph-variable-persists).
 
-    What else is in the run still sees the value from before it.
+    Whatever reads the Variable in the same run still sees the value from before it.
     """
     if not isinstance(variable, Variable):
         raise ValueError(f"variable is {variable!r}; expected a Variable: nothing else has a value to keep")
@@ -191,7 +191,7 @@ def gradients(ys, xs):
     """Return one tensor for each of xs: the gradient of the scalar ys by it (claim computation-graph-gradient).
 
     The graph is walked backward once, and operations are added to it; no number is computed. None stands for an x
-    that ys does not depend on.
+    that ys does not depend on, or through assignments only.
     """
     if not isinstance(ys, Tensor) or ys.shape != ():
         raise ValueError(f"ys is {ys!r}; expected a tensor of shape ()")

@@ -88,7 +88,7 @@ def truncated_normal_std(limit):
     limit = _positive(limit, "limit")
     if limit > 1:
         inside = math.sqrt(2 * math.pi) * math.erf(limit / math.sqrt(2))
-        return math.sqrt(1 - 2 * limit * math.exp(-limit * limit / 2) / inside)
+        return math.sqrt(1 - limit * (2 * math.exp(-limit * limit / 2)) / inside)
     # The same, as a quotient of two sums of positive terms limit^2k / (2k + 1)!!: the difference above would cancel.
     term, above = 1.0, 0.0
     for k in range(1, 20):

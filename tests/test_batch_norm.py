@@ -971,6 +971,15 @@ def one_example_measured(case, dx=dx):
     agree(dgamma(case), np.zeros(3), scale=1)
 
 
+@claim("batch-norm-one-example")
+def not_one_image():
+    """One image of two by three positions: N is 6, and its input gets a gradient."""
+    rng = np.random.default_rng(2)
+    x, dy = rng.normal(size=(1, 2, 2, 3)), rng.normal(size=(1, 2, 2, 3))
+    saved = batch_norm.forward(x, np.ones(2), np.zeros(2))[1]
+    differ(batch_norm.backward(dy, saved).dx, 0 * x, scale=1)
+
+
 @slip("batch-norm-one-example")
 def like_any_scaling(case):
     """Treat the layer as a scaling by gamma / s."""

@@ -537,6 +537,26 @@ def by_tensorflow_before_and_after(case, uninitialised=uninitialised):
     same(uninitialised(case), before_and_after(tensorflow(), case))
 
 
+def count_from_nothing(tf):
+    """Assign w + 1 to a Variable w that has no value yet."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        w = tf.Variable(np.int64(1))
+        up = tf.assign(w, w + 1)
+        return error_of(lambda: session.run(up))
+
+
+@claim("computation-graph-variable-uninitialised")
+def not_by_an_assignment_that_reads_it():
+    """The first assignment cannot be that of w + 1 to w."""
+    same(count_from_nothing(computation_graph), "FailedPreconditionError")
+
+
+@claim("computation-graph-variable-uninitialised")
+def tensorflow_reads_it_too():
+    """The same program on TensorFlow."""
+    same(count_from_nothing(tensorflow()), "FailedPreconditionError")
+
+
 @slip("computation-graph-variable-uninitialised")
 def building_sets_the_value(case):
     """Expect the initial value as soon as the Variable is built."""
@@ -1355,6 +1375,7 @@ def bad_runs():
             refuses(lambda bad=bad: session.run(x, bad), naming="feed_dict")
         for op in (tf.add, tf.subtract, tf.multiply):
             refuses(lambda op=op: session.run(op(x, y), {x: one, y: np.ones((3, 2))}), naming="feed_dict")
+            refuses(lambda op=op: session.run(op(x, v), {x: one, v: 1.0}), naming="feed_dict")
         refuses(lambda: session.run(tf.matmul(x, v), {x: one, v: np.ones((3, 2))}), naming="feed_dict")
         refuses(lambda: session.run(tf.matmul(v, x), {x: one, v: 1.0}), naming="feed_dict")
         refuses(lambda: session.run(tf.Variable(1.0)), naming="fetches")

@@ -160,6 +160,16 @@ def two_labellings(case):
     differ(after(LABELS), after(np.array([0, 0, 0, 1])))
 
 
+@claim("depth-features-are-learnt", cases=learner)
+def not_through_weights_of_zero(case):
+    """Where all weights of the last layer are 0, no gradient reaches the hidden layer: the first step moves nothing."""
+    (W, b), (out, shift) = case.params
+    logits, saved = mlp.forward([(W, b), (0 * out, shift)], case.x)
+    (dW, db), _ = mlp.backward(mlp.d_cross_entropy(logits, LABELS), saved).dparams
+    agree(dW, 0 * W, tolerance=0, scale=1)
+    agree(db, 0 * b, tolerance=0, scale=1)
+
+
 def machine():
     # $$ y(x) = \frac{1}{(1 - e^{-1})^2} \sum_{j=1}^{4} (2 \ell_j - 1)\, e^{-\lVert x - x_j \rVert^2},
     #    \qquad y(x_i) = 2 \ell_i - 1 $$
@@ -626,6 +636,8 @@ def attained_by_a_kink(case, bound=lipschitz_error):
     middle = Fraction(2 * (n // 2) + 1, 2 * n)
     same(error_at(case.psi(middle), n, [middle]), bound(case))
     every([Fraction(k, 23) for k in range(24)], lambda c: error_at(case.psi(c), n, [c]) <= bound(case))
+    from_flat = error_at(lambda x: case.lipschitz * relu(x - middle), n, [middle])
+    same(2 * from_flat, bound(case))  # a kink that begins flat: half of it
 
 
 @claim("depth-lipschitz-error", cases=rough)
