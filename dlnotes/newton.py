@@ -229,7 +229,7 @@ def _difference(gradient, w, v, r):
     w, v = _reals(w, "w", 1), _reals(v, "v", 1)
     if v.shape != w.shape:
         raise ValueError(f"v has shape {v.shape}; expected {w.shape}, as w")
-    if np.ndim(r) or np.asarray(r).dtype.kind not in "fiuO" or not r > 0 or r == np.inf:
+    if r is None or np.ndim(r) or np.asarray(r).dtype.kind not in "fiuO" or not r > 0 or r == np.inf:
         raise ValueError(f"r is {r}; expected one positive finite number")
 
     def checked(point):

@@ -2248,7 +2248,7 @@ def bad_differences():
             refuses(lambda bad=bad, d=difference: d(np.sin, bad, v, 0.1), naming="w")
         for bad in (v[:1], v[:, None], 2.0, v > 0):
             refuses(lambda bad=bad, d=difference: d(np.sin, w, bad, 0.1), naming="v")
-        for bad in (0, -0.1, np.nan, np.inf, v, "small", 1j):
+        for bad in (None, 0, -0.1, np.nan, np.inf, v, "small", 1j):
             refuses(lambda bad=bad, d=difference: d(np.sin, w, v, bad), naming="r")
 
 
