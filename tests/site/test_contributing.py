@@ -20,6 +20,7 @@ PARTS = (
     "README.md",
     "LICENSE",
     "build/evidence",
+    "build/figures",  # not to draw them all again
 )
 
 
