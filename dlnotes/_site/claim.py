@@ -152,10 +152,8 @@ def _fold(summary: str, body: str) -> str:
 class Claim(Block):
     NAME = "claim"
     ARGUMENT = True
-    OPTIONS: ClassVar = {
-        "id": ["", None],
-        "uses": ["", None],
-    }  # any value: what is wrong with it is said below, not by a silent fallback
+    # Any value: what is wrong with it is said by pages.py and below, not by a silent fallback.
+    OPTIONS: ClassVar = {"id": ["", None], "uses": ["", None]}
 
     def on_create(self, parent):
         ident = str(self.options["id"])
@@ -171,7 +169,7 @@ class Claim(Block):
     def on_end(self, block):
         ident = str(self.options["id"])
         book = pages.book()
-        shown = next((b for p in book.pages for b in p.claims if b.id == ident), None)
+        _, shown = book.claims.get(ident, (None, None))
         record = shown and evidence.record(shown, "claims", self.md.dlnotes_evidence)
         wrong = failures(record.entry) if record else []
         if record is None and complete():

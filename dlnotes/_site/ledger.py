@@ -206,7 +206,7 @@ class See(Block):
     def on_create(self, parent):
         ident = self.argument.strip()
         book = pages.book()
-        found = next(((p, block) for p in book.pages for block in p.claims if block.id == ident), None)
+        found = book.claims.get(ident)
         div = ElementTree.SubElement(parent, "section", {"class": "dl-claim"})
         if not found:
             shown = page.problem(self.md, "no such claim", find=page.header("see", ident), ident=ident)

@@ -285,7 +285,11 @@ class Book:
     @functools.cached_property
     def claims(self) -> dict[str, tuple[Page, Block]]:
         """Claim id -> the page that states it, and the claim, in the order of the pages."""
-        return {block.id: (page, block) for page in self.pages for block in page.claims}
+        found: dict[str, tuple[Page, Block]] = {}
+        for page in self.pages:
+            for block in page.claims:
+                found.setdefault(block.id, (page, block))  # an id that stands twice is a fault, told elsewhere
+        return found
 
     @functools.cached_property
     def users(self) -> dict[str, list[str]]:
@@ -377,7 +381,7 @@ def disagreements(of: Book) -> list[Fault]:
 def _uses(of: Book) -> list[Fault]:
     """Where a claim uses what is no claim, or in the end itself."""
     faults = []
-    claims = {block.id: block for page in of.pages for block in page.claims}
+    claims = {ident: block for ident, (_, block) in of.claims.items()}
     for block in claims.values():
         for used, times in Counter(block.uses).items():
             why = f"it uses {used or 'nothing, between two commas'}"

@@ -146,7 +146,7 @@ def test_axe_finds_nothing_in_what_we_write(visits):
 
 
 def test_axe_finds_nothing_in_the_dark(open_page):
-    for path in (".", "claims", "graph", "questions", "labs/siamese", CHAPTER.strip("/")):
+    for path in (".", "claims", "graph", "questions", "trust", "benchmarks", "labs/siamese", CHAPTER.strip("/")):
         page = open_page(path, color_scheme="dark")
         assert _axe(page, path, runOnly=["color-contrast"]) == []  # the theme changes colours and nothing else
         page.context.close()
